@@ -1,0 +1,219 @@
+"""The card: everything that is needed to run one model file and to trust it.
+
+A card travels as JSON under the key ``anamorph.card`` of the ONNX file's ``metadata_props``.
+Unknown keys are ignored within a major schema version; a newer major version is refused.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from anamorph.errors import ModelFileError
+
+SCHEMA: Final = (1, 0)
+METADATA_KEY: Final = "anamorph.card"
+MAX_CARD_BYTES: Final = 1 << 20
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)]
+Count = Annotated[int, Meta(ge=1)]
+Extent = Annotated[int, Meta(ge=0)]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Shared settings of the card's parts: immutable, named fields, unknown keys ignored."""
+
+
+class Port(Struct):
+    """One tensor that crosses the boundary of the graph.
+
+    Attributes:
+        name: Name in the graph.
+        meaning: What it holds, such as ``picture`` or ``waveform``.
+        axes: Axis names in order, such as ``("batch", "channel", "height", "width")``.
+        channels: Meaning of the channel axis in order, such as ``("red", "green", "blue")``.
+        minimum: Least value, in ``unit``; null where unbounded.
+        maximum: Greatest value, in ``unit``; null where unbounded.
+        unit: What the numbers measure, such as ``sRGB, encoded``.
+        dtype: Element type.
+    """
+
+    name: str
+    meaning: str
+    axes: tuple[str, ...]
+    channels: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    unit: str = ""
+    dtype: Literal["float32", "float16", "int64"] = "float32"
+
+
+class Dataset(Struct):
+    """A data set that the weights were trained on."""
+
+    name: str
+    licence: str
+    digest: Sha256
+    items: Count
+
+
+class Metric(Struct):
+    """One figure measured on a named set.
+
+    Attributes:
+        name: Such as ``psnr_y``.
+        on: The set, such as ``Set5 x4``.
+        value: The figure, in ``unit``.
+        unit: Such as ``dB``.
+        baseline: The same figure without the model (for upscaling: bicubic).
+    """
+
+    name: str
+    on: str
+    value: float
+    unit: str = ""
+    baseline: float | None = None
+
+
+class Provenance(Struct):
+    """How the weights came to be."""
+
+    recipe: str
+    config: dict[str, Any]
+    seed: int
+    steps: Extent
+    cpu_hours: float = 0.0
+    gpu_hours: float = 0.0
+    datasets: tuple[Dataset, ...] = ()
+    code_revision: str = ""
+    date: str = ""
+
+
+class Gate(Struct):
+    """What the export gate saw: ONNX Runtime against PyTorch on unseen inputs.
+
+    Attributes:
+        shapes: Input shapes that were tried.
+        greatest_error: Greatest absolute difference, as a share of the output's range.
+        tolerance: What was allowed.
+        onnxruntime: Version that ran the file.
+        pytorch: Version that it was compared with.
+    """
+
+    shapes: tuple[tuple[int, ...], ...]
+    greatest_error: float
+    tolerance: float
+    onnxruntime: str
+    pytorch: str
+
+
+class Calibration(Struct):
+    """Where a detector draws its line, measured on normal data."""
+
+    threshold: float
+    false_positive_rate: float
+    quantiles: dict[str, float] = {}
+
+
+class Card(Struct):
+    """All that is needed to run one graph and to trust it.
+
+    Attributes:
+        schema: ``(major, minor)`` of this description.
+        name: Name under which the model is known.
+        model_version: Version of the weights, counted from 1.
+        task: What the model does; decides the class that runs it.
+        role: Part that this graph plays in a family of graphs; ``model`` where it is the only one.
+        family: Name that the graphs of one family share.
+        family_digest: Digest that the graphs of one family share.
+        description: One sentence for people.
+        inputs: Tensors that go in.
+        outputs: Tensors that come out.
+        scale: Output pixels per input pixel along each axis.
+        sample_rate: Hz; 0 where the model has no time axis.
+        size_multiple: Height and width (or samples) must be multiples of this.
+        minimum_size: Least height and width (or samples) the graph accepts.
+        context_before: Input pixels or samples left of (above) an output's own position that it
+            depends on; null where unbounded, so that the model runs whole.
+        context_after: The same to the right (below).
+        alignment: Tiles and chunks must start at multiples of this, in input pixels or samples.
+        latent_width: Numbers in a latent code; 0 where there is none.
+        labels: Names of the classes, in order.
+        calibration: Threshold of a detector.
+        licence: SPDX identifier or short name of the licence of the weights.
+        attribution: Whom the licence asks to name.
+        provenance: How the weights came to be.
+        metrics: Figures on named sets.
+        gate: The export gate's result; null for a file that never passed it.
+        digest: SHA-256 over the model's bytes without this card.
+        minimum_onnxruntime: Oldest ONNX Runtime that runs the file.
+    """
+
+    name: Name
+    task: Literal["upscale", "convert", "translate", "generate", "reconstruct", "detect"]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    licence: str
+    schema: tuple[int, int] = SCHEMA
+    model_version: Count = 1
+    role: str = "model"
+    family: str = ""
+    family_digest: str = ""
+    description: str = ""
+    scale: Count = 1
+    sample_rate: Extent = 0
+    size_multiple: Count = 1
+    minimum_size: Count = 1
+    context_before: Extent | None = None
+    context_after: Extent | None = None
+    alignment: Count = 1
+    latent_width: Extent = 0
+    labels: tuple[str, ...] = ()
+    calibration: Calibration | None = None
+    attribution: str = ""
+    provenance: Provenance | None = None
+    metrics: tuple[Metric, ...] = ()
+    gate: Gate | None = None
+    digest: str = ""
+    minimum_onnxruntime: str = ""
+
+
+class _Version(msgspec.Struct):
+    schema: tuple[int, int]
+
+
+def encode(card: Card) -> bytes:
+    """Return the card as JSON, with its schema version always spelt out."""
+    fields = {"schema": card.schema, **msgspec.to_builtins(card)}
+    return msgspec.json.format(msgspec.json.encode(fields), indent=1)
+
+
+def decode(data: bytes | memoryview, origin: str) -> Card:
+    """Read a card from JSON.
+
+    Args:
+        data: UTF-8 JSON as ``encode`` writes it.
+        origin: File that it came from, for messages.
+
+    Raises:
+        ModelFileError: The JSON is damaged, lacks a field or has a newer major schema.
+    """
+    try:
+        major, minor = msgspec.json.decode(data, type=_Version).schema
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelFileError(
+            f"{origin}: its card is damaged ({error}); export or download the model again"
+        ) from None
+    if major > SCHEMA[0]:
+        raise ModelFileError(
+            f"{origin}: its card has schema {major}.{minor}, this Anamorph reads up to "
+            f"{SCHEMA[0]}.x; upgrade with: pip install --upgrade anamorph"
+        )
+    try:
+        return msgspec.json.decode(data, type=Card)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelFileError(
+            f"{origin}: its card does not follow schema {major}.{minor} ({error}); "
+            "export the model again"
+        ) from None
