@@ -1,0 +1,290 @@
+"""Read and write the card of an ONNX file, and verify the file, without the onnx package.
+
+https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from msgspec.structs import replace
+
+from anamorph import card as cards
+from anamorph.card import MAX_CARD_BYTES, METADATA_KEY, Card
+from anamorph.errors import ModelFileError, ModelNotFoundError
+from anamorph.protobuf import BYTES, Field, Walker, WireError, encode_bytes
+
+MAX_MODEL_BYTES: Final = (1 << 31) - 1  # a protobuf message cannot be longer
+_MAX_TOP_FIELDS: Final = 100_000
+_MAX_FIELDS: Final = 5_000_000
+_MAX_DEPTH: Final = 64
+
+# Field numbers of onnx.proto.
+_MODEL_GRAPH: Final = 7
+_MODEL_METADATA: Final = 14
+_ENTRY_KEY, _ENTRY_VALUE = 1, 2
+_TENSOR_EXTERNAL_DATA, _TENSOR_DATA_LOCATION = 13, 14
+_NODE_OP_TYPE: Final = 4
+
+# Which fields of a message hold messages that may, at some depth, hold a tensor.
+_PARTS: Final[dict[str, dict[int, str]]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {},
+}
+
+_SIGNATURES: Final = (
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"RIFF", "a WebP picture or a WAV recording"),
+    (b"PK\x03\x04", "a ZIP archive or a PyTorch checkpoint"),
+    (b"\x80\x02", "a Python pickle or an old PyTorch checkpoint"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"%PDF", "a PDF document"),
+    (b"version https://git-lfs", "a Git LFS pointer instead of the file (run: git lfs pull)"),
+    (b"GGUF", "a GGUF file"),
+    (b"ORTM", "an ONNX Runtime .ort file"),
+)
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """The verified bytes of one model and what its card says.
+
+    Attributes:
+        origin: Where the bytes came from, for messages.
+        data: The whole ONNX file.
+        card: Its card.
+    """
+
+    origin: str
+    data: bytes
+    card: Card
+
+
+def read_card(path: Path) -> Card:
+    """Read the card of an ONNX file; the graph is skipped, not read.
+
+    Raises:
+        ModelNotFoundError: There is no such file.
+        ModelFileError: The file is damaged, is no ONNX file or carries no readable card.
+    """
+    with _open(path) as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        head = file.read(512)
+
+        def read(start: int, end: int) -> bytes:
+            file.seek(start)
+            return file.read(end - start)
+
+        return _card(Walker(read, max_fields=_MAX_TOP_FIELDS), size, head, str(path))
+
+
+def read_model(path: Path) -> ModelFile:
+    """Read an ONNX file with its card and verify it.
+
+    Raises:
+        ModelNotFoundError: There is no such file.
+        ModelFileError: As ``parse_model``, or the file is 2 GiB or larger.
+    """
+    read_card(path)  # refuses what is no model before all of it is read
+    with _open(path) as file:
+        if file.seek(0, 2) > MAX_MODEL_BYTES:
+            raise ModelFileError(
+                f"{path}: is larger than the 2 GiB that ONNX Runtime reads; use a smaller model"
+            )
+        file.seek(0)
+        data = file.read(MAX_MODEL_BYTES + 1)
+    return parse_model(data, str(path))
+
+
+def parse_model(data: bytes, origin: str) -> ModelFile:
+    """Verify a model that is in memory.
+
+    Args:
+        data: The whole ONNX file.
+        origin: Where it came from, for messages.
+
+    Raises:
+        ModelFileError: The data are damaged or differ from the card's digest, carry no readable
+            card, or refer to data outside the file.
+    """
+    card = _card(_walker(data), len(data), data[:512], origin)
+    if not card.digest:
+        raise ModelFileError(f"{origin}: its card has no digest; export the model again")
+    if model_digest(data) != card.digest:
+        raise ModelFileError(
+            f"{origin}: its contents differ from the digest on its card; download or export it "
+            "again"
+        )
+    try:
+        _refuse_outside_data(_walker(data), (0, len(data)), origin)
+    except WireError as error:
+        raise ModelFileError(_damaged(origin, error)) from None
+    return ModelFile(origin, data, card)
+
+
+def model_digest(data: bytes) -> str:
+    """Return the SHA-256 over all top-level fields in order, without the card's entry.
+
+    Raises:
+        ModelFileError: The data are no protobuf message.
+    """
+    view = memoryview(data)
+    sha256 = hashlib.sha256()
+    for field in _fields_without_card(data):
+        sha256.update(view[field.begin : field.end])
+    return sha256.hexdigest()
+
+
+def embed_card(data: bytes, card: Card) -> bytes:
+    """Return the ONNX file with this card, its digest filled in, in place of any other card.
+
+    Raises:
+        ModelFileError: The data are no protobuf message, or the card is too large.
+    """
+    value = cards.encode(replace(card, digest=model_digest(data)))
+    if len(value) > MAX_CARD_BYTES:
+        raise ModelFileError(
+            f"{card.name}: its card has {len(value):,} bytes, {MAX_CARD_BYTES:,} are allowed; "
+            "shorten its provenance"
+        )
+    entry = encode_bytes(_ENTRY_KEY, METADATA_KEY.encode()) + encode_bytes(_ENTRY_VALUE, value)
+    view = memoryview(data)
+    kept = [view[field.begin : field.end] for field in _fields_without_card(data)]
+    return b"".join([*kept, encode_bytes(_MODEL_METADATA, entry)])
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        if path.exists() and not path.is_file():
+            raise ModelFileError(f"{path}: is not a file; give the path of an .onnx file")
+        return path.open("rb")
+    except FileNotFoundError:
+        raise ModelNotFoundError(
+            f"{path}: no such file; give the path of an .onnx file or a name from: anamorph models"
+        ) from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise ModelFileError(f"{path}: cannot be read ({reason}); check its permissions") from None
+
+
+def _walker(data: bytes) -> Walker:
+    view = memoryview(data)
+    return Walker(lambda start, end: view[start:end], max_fields=_MAX_FIELDS)
+
+
+def _damaged(origin: str, reason: object) -> str:
+    return f"{origin}: is damaged or no ONNX file ({reason}); download or export it again"
+
+
+def _fields_without_card(data: bytes) -> Iterator[Field]:
+    walker = _walker(data)
+    try:
+        for field in walker.fields(0, len(data)):
+            if _card_value(walker, field) is None:
+                yield field
+    except WireError as error:
+        raise ModelFileError(_damaged("model", error)) from None
+
+
+def _card_value(walker: Walker, field: Field) -> Field | None:
+    """Return where the card lies if this top-level field is the card's metadata entry."""
+    if field.number != _MODEL_METADATA or field.wire != BYTES:
+        return None
+    found, value = False, Field(0, BYTES, field.end, field.end, field.end, 0)
+    for part in walker.fields(field.start, field.end):
+        if part.number == _ENTRY_KEY and part.wire == BYTES:
+            found = _is(walker, part, METADATA_KEY.encode())
+        elif part.number == _ENTRY_VALUE and part.wire == BYTES:
+            value = part
+    return value if found else None
+
+
+def _card(walker: Walker, size: int, head: bytes, origin: str) -> Card:
+    if look := _looks_like(head):
+        raise ModelFileError(f"{origin}: is {look}, not an ONNX model; give an .onnx file")
+    has_graph, found = False, []
+    try:
+        for field in walker.fields(0, size):
+            has_graph |= field.number == _MODEL_GRAPH and field.wire == BYTES
+            if value := _card_value(walker, field):
+                found.append(value)
+    except WireError as error:
+        raise ModelFileError(_damaged(origin, error)) from None
+    if not has_graph:
+        raise ModelFileError(_damaged(origin, "it has no graph"))
+    if not found:
+        raise ModelFileError(
+            f"{origin}: is an ONNX file but carries no Anamorph card; export it with "
+            "anamorph export"
+        )
+    if len(found) > 1:
+        raise ModelFileError(f"{origin}: carries {len(found)} cards, not one; export it again")
+    length = found[0].end - found[0].start
+    if length > MAX_CARD_BYTES:
+        raise ModelFileError(
+            f"{origin}: its card claims {length:,} bytes, {MAX_CARD_BYTES:,} are allowed; "
+            "export or download the model again"
+        )
+    return cards.decode(walker.content(found[0]), origin)
+
+
+def _looks_like(head: bytes) -> str:
+    """Return what the first bytes of a file that is no ONNX file look like, or nothing."""
+    if not head:
+        return "empty (0 bytes)"
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            return name
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        return "a web page"
+    if head[8:10] == b'{"':
+        return "a safetensors file"
+    if all(byte >= 0x20 or byte in b"\t\r\n" for byte in head):
+        return "a text file"
+    return ""
+
+
+def _refuse_outside_data(
+    walker: Walker, span: tuple[int, int], origin: str, *, message: str = "model", depth: int = 0
+) -> None:
+    """Refuse tensors and nodes whose contents lie in another file, at any depth of the model."""
+    if depth > _MAX_DEPTH:
+        raise WireError(f"it nests deeper than {_MAX_DEPTH} levels")
+    for field in walker.fields(*span):
+        if message == "tensor" and (
+            field.number == _TENSOR_EXTERNAL_DATA
+            or (field.number == _TENSOR_DATA_LOCATION and field.value)
+        ):
+            raise ModelFileError(
+                f"{origin}: keeps weights in another file, which Anamorph never opens; export it "
+                "as one file"
+            )
+        if message == "node" and field.number == _NODE_OP_TYPE and _is(walker, field, b"EPContext"):
+            raise ModelFileError(
+                f"{origin}: holds an engine compiled for one device (EPContext), which Anamorph "
+                "never runs; export it as a plain model"
+            )
+        part = _PARTS[message].get(field.number)
+        if part and field.wire == BYTES:
+            inside = (field.start, field.end)
+            _refuse_outside_data(walker, inside, origin, message=part, depth=depth + 1)
+
+
+def _is(walker: Walker, field: Field, content: bytes) -> bool:
+    """Compare lengths first: a name of a gigabyte is never read."""
+    return field.end - field.start == len(content) and walker.content(field) == content
