@@ -1,0 +1,134 @@
+"""The command line: `anamorph VERB ...`.
+
+Verbs load on use, so that `anamorph --help` is quick; verbs that live in other packages
+register under the entry-point group `anamorph.commands`.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import entry_points, version
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from anamorph.errors import AnamorphError
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+USAGE_ERROR: Final = 2
+INTERRUPTED: Final = 130
+TERMINATED: Final = 143
+
+VERBS: Final = {
+    "upscale": "Enlarge pictures: files, folders or a pipe.",
+    "models": "List the models that can be used by name.",
+    "info": "Show a model's card: what it does, its data, licence, figures and gate result.",
+    "check": "Verify a model file: card, digest, shapes, determinism and context.",
+    "cache": "List or remove downloaded models.",
+}
+PLUGIN_VERBS: Final = {
+    "train": "Train a model on your own data (extra: train).",
+    "export": "Turn a training run into a gated, self-describing .onnx file (extra: train).",
+    "evaluate": "Measure a model's quality on a test set (extra: train).",
+    "bench": "Measure speed, memory and start-up as ratios in one run (extra: train).",
+    "serve": "Open the user interface in a browser (extra: ui).",
+}
+EXAMPLES: Final = {
+    "upscale": """\
+Examples:
+  anamorph upscale small.jpg                     writes small-x4.jpg beside it
+  anamorph upscale small.jpg -o large.png        any of png, jpeg, webp, tiff, avif, gif
+  anamorph upscale holiday/ -o enlarged/         a whole folder, its tree kept
+  cat small.png | anamorph upscale - -o - > large.png""",
+    "info": "Example:\n  anamorph info photo-x4",
+    "check": "Example:\n  anamorph check downloaded.onnx",
+    "cache": "Examples:\n  anamorph cache list\n  anamorph cache remove --all",
+}
+EXTRAS: Final = {
+    "onnxruntime": "cpu",
+    "huggingface_hub": "hub",
+    "gradio": "ui",
+    "matplotlib": "ui",
+}
+
+
+def build_app() -> "App":
+    """Return the command-line application with every verb registered, none imported."""
+    from cyclopts import App
+
+    app = App(
+        name="anamorph",
+        help="Turn one signal into another with deep generative models, without PyTorch.",
+        help_epilogue="Every verb explains itself: anamorph VERB --help. "
+        "Add --debug to any command for the full traceback of an error.",
+        version=lambda: version("anamorph"),
+    )
+    for verb, summary in VERBS.items():
+        app.command(
+            f"anamorph.commands.{verb}:{verb}",
+            name=verb,
+            help=summary,
+            help_epilogue=EXAMPLES.get(verb),
+            help_format="plaintext",
+        )
+    for point in sorted(entry_points(group="anamorph.commands"), key=lambda point: point.name):
+        if point.name not in VERBS:
+            summary = PLUGIN_VERBS.get(point.name, f"Provided by {point.value.split('.')[0]}.")
+            app.command(point.value, name=point.name, help=summary)
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage."""
+    tokens = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in tokens or bool(os.environ.get("ANAMORPH_DEBUG"))
+    tokens = [word for word in tokens if word != "--debug"]
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        result = build_app()(tokens, result_action="return_value", exit_on_error=True)
+        sys.stdout.flush()
+    except Exception as error:
+        if debug:
+            raise
+        return _report(error, verb=tokens[0] if tokens else "")
+    except KeyboardInterrupt:
+        return _fail("interrupted; nothing half written was kept", INTERRUPTED)
+    return result if isinstance(result, int) else 0
+
+
+def _terminate(signum: int, frame: object) -> NoReturn:
+    # An exception, so that every `finally` on the way out removes its temporary files.
+    raise SystemExit(TERMINATED)
+
+
+def _report(error: Exception, *, verb: str) -> int:
+    match error:
+        case AnamorphError():
+            return _fail(str(error), 1)
+        case BrokenPipeError():
+            sys.stderr.close()  # the reader has gone: nobody is left to tell
+            return 1
+        case ModuleNotFoundError():
+            return _fail(_missing_extra(error, verb), 1)
+        case MemoryError():
+            return _fail("out of memory; try a smaller --tile, or a smaller input", 1)
+        case _:
+            kind = type(error).__name__
+            return _fail(f"unexpected {kind}: {error} (--debug shows where)", 1)
+
+
+def _missing_extra(error: ModuleNotFoundError, verb: str) -> str:
+    module = (error.name or "").split(".")[0]
+    extra = EXTRAS.get(module, "ui" if verb == "serve" else "train")
+    return f"`anamorph {verb}` needs {module}: pip install 'anamorph[{extra}]'"
+
+
+def _fail(message: str, code: int) -> int:
+    line = " ".join(message.split())
+    print(f"anamorph: error: {line}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

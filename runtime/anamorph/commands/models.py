@@ -1,0 +1,44 @@
+"""`anamorph models`: list the models that can be used by name."""
+
+import sys
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from anamorph import manifest
+from anamorph.card import Card
+from anamorph.loading import resolve
+from anamorph.model_file import read_card
+
+
+def models(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """List the models that can be used by name.
+
+    Args:
+        json: Print one JSON object per model: name, version, task, size and description.
+    """
+    for entry in manifest.entries():
+        here = entry.is_here()
+        card = read_card(resolve(f"{entry.name}@{entry.version}")) if here else None
+        if json:
+            sys.stdout.write(msgspec.json.encode(_fields(entry, card)).decode() + "\n")
+        else:
+            name = f"{entry.name}@{entry.version}"
+            where = card.description if card else "not downloaded yet; fetched on first use"
+            task = f"{card.task} x{card.scale}" if card else ""
+            print(f"{name:<20} {entry.size / 1e6:>6.2f} MB  {task:<12} {where}")
+    return 0
+
+
+def _fields(entry: manifest.Entry, card: Card | None) -> dict[str, object]:
+    return {
+        "name": entry.name,
+        "version": entry.version,
+        "bytes": entry.size,
+        "here": card is not None,
+        "task": card.task if card else None,
+        "scale": card.scale if card else None,
+        "licence": card.licence if card else None,
+        "description": card.description if card else None,
+    }
