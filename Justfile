@@ -1,0 +1,57 @@
+# Anamorph's chores. `just --list` shows them; each one sets up what it needs.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+bin := justfile_directory() / ".venv/bin"
+pip := bin / "pip install --quiet --disable-pip-version-check --constraint constraints.txt"
+data := env("ANAMORPH_DATA", "data")
+
+# List the chores
+default:
+    @just --list --unsorted
+
+# Install everything: runtime, training, export and development tools
+setup: venv
+    {{pip}} --editable '.[cpu,train,hub,dev]'
+
+# Install the runtime alone (no PyTorch) and upscale a sample picture with a model from the zoo
+demo: venv
+    {{pip}} --editable '.[cpu]'
+    mkdir -p out
+    {{bin}}/anamorph upscale docs/samples/coffee.png --output out/coffee-x4.png --force
+    @echo "see out/coffee-x4.png"
+
+# Run all tests (slow ones included) and measure their coverage
+test: setup
+    OMP_NUM_THREADS=1 {{bin}}/pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered tests
+
+# Run the quick tests only, without coverage
+quick: setup
+    OMP_NUM_THREADS=1 {{bin}}/pytest -n 2 --dist worksteal -m "not slow" tests
+
+# Check format, style and types
+check: setup
+    {{bin}}/ruff format --check .
+    {{bin}}/ruff check .
+    {{bin}}/mypy
+
+# Measure speed, memory and start-up as ratios in one run
+bench *options: setup
+    {{bin}}/anamorph bench {{options}}
+
+# Train the zoo's models (resumes where it stopped)
+train-zoo: setup
+    {{bin}}/anamorph train srresnet --data {{data}}/photos/train --valid {{data}}/photos/valid --out runs/photo-x4
+
+# Export the zoo's models through the gate and list them in the manifest
+export-zoo: setup
+    {{bin}}/anamorph export runs/photo-x4 --output runtime/anamorph/zoo/photo-x4.onnx --force
+
+# Remove what was built or measured; the environment and the runs stay
+clean:
+    rm -rf dist build out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+    find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+[private]
+venv:
+    test -x {{bin}}/python || python3 -m venv .venv
