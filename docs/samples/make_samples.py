@@ -5,7 +5,8 @@ Usage: .venv/bin/python docs/samples/make_samples.py
 
 from pathlib import Path
 
-from skimage import data, io
+import imageio.v3 as imageio
+from skimage import data
 
 from anamorph_training.degradation import shrink
 
@@ -19,6 +20,6 @@ if __name__ == "__main__":
     for name, pixels in photographs.items():
         height, width = (side - side % SCALE for side in pixels.shape[:2])
         original = pixels[:height, :width]
-        io.imsave(ORIGINALS / f"{Path(name).stem}.png", original)
+        imageio.imwrite(ORIGINALS / f"{Path(name).stem}.png", original)
         options = {"quality": 95} if name.endswith("jpg") else {}
-        io.imsave(HERE / name, shrink(original, SCALE), check_contrast=False, **options)
+        imageio.imwrite(HERE / name, shrink(original, SCALE), **options)

@@ -1,0 +1,1 @@
+"""Speed, memory and start-up, measured as ratios in one run."""
