@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from anamorph import card as cards
 from anamorph.card import MAX_CARD_BYTES, METADATA_KEY, Card
 from anamorph.errors import ModelFileError, ModelNotFoundError
+from anamorph.file_kind import looks_like
 from anamorph.protobuf import BYTES, Field, Walker, WireError, encode_bytes
 
 MAX_MODEL_BYTES: Final = (1 << 31) - 1  # a protobuf message cannot be longer
@@ -40,21 +41,6 @@ _PARTS: Final[dict[str, dict[int, str]]] = {
     "tensor": {},
 }
 
-_SIGNATURES: Final = (
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"RIFF", "a WebP picture or a WAV recording"),
-    (b"PK\x03\x04", "a ZIP archive or a PyTorch checkpoint"),
-    (b"\x80\x02", "a Python pickle or an old PyTorch checkpoint"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"%PDF", "a PDF document"),
-    (b"version https://git-lfs", "a Git LFS pointer instead of the file (run: git lfs pull)"),
-    (b"GGUF", "a GGUF file"),
-    (b"ORTM", "an ONNX Runtime .ort file"),
-)
-
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -71,8 +57,12 @@ class ModelFile:
     card: Card
 
 
-def read_card(path: Path) -> Card:
+def read_card(path: Path, *, origin: str = "") -> Card:
     """Read the card of an ONNX file; the graph is skipped, not read.
+
+    Args:
+        path: The file.
+        origin: Where it came from, for messages; the path if empty.
 
     Raises:
         ModelNotFoundError: There is no such file.
@@ -87,25 +77,30 @@ def read_card(path: Path) -> Card:
             file.seek(start)
             return file.read(end - start)
 
-        return _card(Walker(read, max_fields=_MAX_TOP_FIELDS), size, head, str(path))
+        return _card(Walker(read, max_fields=_MAX_TOP_FIELDS), size, head, origin or str(path))
 
 
-def read_model(path: Path) -> ModelFile:
+def read_model(path: Path, *, origin: str = "") -> ModelFile:
     """Read an ONNX file with its card and verify it.
+
+    Args:
+        path: The file.
+        origin: Where it came from, for messages; the path if empty.
 
     Raises:
         ModelNotFoundError: There is no such file.
         ModelFileError: As ``parse_model``, or the file is 2 GiB or larger.
     """
-    read_card(path)  # refuses what is no model before all of it is read
+    origin = origin or str(path)
+    read_card(path, origin=origin)  # refuses what is no model before all of it is read
     with _open(path) as file:
         if file.seek(0, 2) > MAX_MODEL_BYTES:
             raise ModelFileError(
-                f"{path}: is larger than the 2 GiB that ONNX Runtime reads; use a smaller model"
+                f"{origin}: is larger than the 2 GiB that ONNX Runtime reads; use a smaller model"
             )
         file.seek(0)
         data = file.read(MAX_MODEL_BYTES + 1)
-    return parse_model(data, str(path))
+    return parse_model(data, origin)
 
 
 def parse_model(data: bytes, origin: str) -> ModelFile:
@@ -214,7 +209,7 @@ def _card_value(walker: Walker, field: Field) -> Field | None:
 
 
 def _card(walker: Walker, size: int, head: bytes, origin: str) -> Card:
-    if look := _looks_like(head):
+    if look := looks_like(head):
         raise ModelFileError(f"{origin}: is {look}, not an ONNX model; give an .onnx file")
     has_graph, found = False, []
     try:
@@ -240,23 +235,6 @@ def _card(walker: Walker, size: int, head: bytes, origin: str) -> Card:
             "export or download the model again"
         )
     return cards.decode(walker.content(found[0]), origin)
-
-
-def _looks_like(head: bytes) -> str:
-    """Return what the first bytes of a file that is no ONNX file look like, or nothing."""
-    if not head:
-        return "empty (0 bytes)"
-    for signature, name in _SIGNATURES:
-        if head.startswith(signature):
-            return name
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        return "a web page"
-    if head[8:10] == b'{"':
-        return "a safetensors file"
-    if all(byte >= 0x20 or byte in b"\t\r\n" for byte in head):
-        return "a text file"
-    return ""
 
 
 def _refuse_outside_data(

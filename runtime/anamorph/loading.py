@@ -1,0 +1,140 @@
+"""From what a user calls a model to an object that runs it."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from anamorph import download, manifest
+from anamorph.errors import InputError, ModelFileError, ModelNotFoundError
+from anamorph.model_file import read_card, read_model
+from anamorph.session import open_session
+
+if TYPE_CHECKING:
+    from anamorph.upscaler import Upscaler
+
+_REMOTE: Final = ("https://", "http://", "hf://")
+
+
+def load(
+    name: str | os.PathLike[str], *, device: str = "auto", threads: int | None = None
+) -> "Upscaler":
+    """Load a model and return an object of its task.
+
+    Args:
+        name: A name of the zoo (``photo-x4``, or ``photo-x4@1`` for one version), a path, or an
+            ``https://`` or ``hf://owner/repo/file.onnx`` address.
+        device: One of ``auto``, ``cpu``, ``cuda``, ``tensorrt``, ``coreml``, ``directml`` and
+            ``openvino``; all but ``auto`` are used or refused, never replaced.
+        threads: Threads on the CPU; None takes the cores that this process may use.
+
+    Raises:
+        ModelNotFoundError: No model answers to the name.
+        ModelFileError: The file is damaged, is no Anamorph model, or contradicts its card.
+        UnavailableError: ONNX Runtime, the device or the network is not there.
+        InputError: An option is no valid choice, or another command runs this task.
+    """
+    model = read_model(resolve(name))
+    if model.card.task != "upscale":
+        raise InputError(
+            f"{model.origin}: is a model for {model.card.task!r}, which this version of Anamorph "
+            "does not run; try: pip install --upgrade anamorph"
+        )
+    session = open_session(model, device=device, threads=threads)
+    from anamorph.upscaler import Upscaler
+
+    return Upscaler(session)
+
+
+def resolve(
+    name: str | os.PathLike[str], *, progress: Callable[[int, int | None], None] | None = None
+) -> Path:
+    """Return the local file of a model, downloaded if need be.
+
+    A path is what is path-like, exists, ends in ``.onnx`` or holds a separator. All else is a name
+    of the zoo.
+
+    Args:
+        name: As for ``load``.
+        progress: Called with the bytes received and the bytes expected, if known.
+
+    Raises:
+        ModelNotFoundError: No model answers to the name.
+        ModelFileError: It is a folder, or what was downloaded is no model.
+        UnavailableError: It must be downloaded and cannot be.
+    """
+    text = os.fspath(name)
+    if not text.strip():
+        raise ModelNotFoundError("the model's name is empty; give a name from: anamorph models")
+    if isinstance(name, str) and "://" in text:
+        if not text.startswith(_REMOTE):
+            raise InputError(f"{text}: addresses start with https:// or hf://")
+        return download.fetch(text, progress=progress)
+    path = Path(text).expanduser()
+    if not isinstance(name, str) or path.suffix == ".onnx" or _has_separator(text):
+        return _existing(path)
+    # A file shadows a name of the zoo; a folder called photo-x4 does not.
+    if path.is_file():
+        return path
+    try:
+        entry = manifest.find(text)
+    except ModelNotFoundError:
+        if path.is_dir():
+            return _existing(path)
+        raise
+    return _locate(entry, progress)
+
+
+def find_siblings(path: Path, roles: Iterable[str]) -> dict[str, Path]:
+    """Return the files of a family that deploys as several graphs, by role.
+
+    Args:
+        path: File of one role, such as ``faces.encoder.onnx``.
+        roles: Roles that are needed, such as ``("encoder", "decoder")``.
+
+    Raises:
+        ModelNotFoundError: A role is missing beside the file.
+        ModelFileError: A sibling belongs to another training of the family.
+    """
+    own = read_card(path)
+    found = {own.role: path}
+    for role in roles:
+        if role == own.role:
+            continue
+        sibling = path.with_name(f"{own.family}.{role}.onnx")
+        if not sibling.is_file():
+            raise ModelNotFoundError(
+                f"{path}: needs {sibling.name} beside it; copy it into the same folder"
+            )
+        card = read_card(sibling)
+        if (card.family, card.role, card.family_digest) != (own.family, role, own.family_digest):
+            raise ModelFileError(
+                f"{sibling}: does not belong to {path.name}; use the files of one export"
+            )
+        found[role] = sibling
+    return found
+
+
+def _has_separator(text: str) -> bool:
+    return "/" in text or "\\" in text
+
+
+def _existing(path: Path) -> Path:
+    if path.is_dir():
+        raise ModelFileError(f"{path}: is a folder; give an .onnx file")
+    if not path.exists():
+        raise ModelNotFoundError(
+            f"{path}: no such file; give an .onnx file or a name from: anamorph models"
+        )
+    return path
+
+
+def _locate(model: manifest.ZooModel, progress: Callable[[int, int | None], None] | None) -> Path:
+    if model.path.is_file():
+        return model.path
+    if model.url is None:
+        raise ModelNotFoundError(
+            f"{model.name}@{model.version}: its file {model.file} is not installed; run: "
+            "pip install --force-reinstall anamorph"
+        )
+    return download.fetch(f"{model.url}#sha256={model.sha256}", progress=progress)

@@ -1,0 +1,255 @@
+"""A verified model in ONNX Runtime, on the device that was asked for.
+
+Options of the session were chosen by measurement (figures in docs/RESULTS.md):
+
+- The CPU memory arena is off: it keeps the peak of the largest picture for ever.
+- All graph optimisations are on: they put weights in the layout of the processor once, at load.
+- Threads spin only briefly: they would burn the cores that decode and encode pictures meanwhile.
+"""
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from anamorph import providers
+from anamorph.cache import cache_folder
+from anamorph.card import Card, Port
+from anamorph.errors import InputError, ModelFileError, UnavailableError
+from anamorph.model_file import ModelFile
+from anamorph.threads import check_threads, default_threads
+
+_ELEMENT_TYPES: Final = {
+    "float32": "tensor(float)",
+    "float16": "tensor(float16)",
+    "int64": "tensor(int64)",
+}
+_PICTURE_AXES: Final = ("batch", "channel", "height", "width")
+_PROBE_LIMIT: Final = 512  # pixels; a model whose least picture is larger is not tried at load
+
+Array = npt.NDArray[Any]
+
+
+class Session:
+    """One graph that is ready to run.
+
+    Attributes:
+        card: What the model says of itself.
+        origin: Where it came from, for messages.
+        device: Device that runs it, such as ``cpu``; never ``auto``.
+        provider: ONNX Runtime's name of it, such as ``CPUExecutionProvider``.
+        threads: Threads that it uses on the CPU.
+    """
+
+    def __init__(self, card: Card, origin: str, *, session: Any, device: str, threads: int) -> None:
+        self.card = card
+        self.origin = origin
+        self.device = device
+        self.provider = str(session.get_providers()[0])
+        self.threads = threads
+        self._session = session
+        self._outputs = [port.name for port in card.outputs]
+
+    def run(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Run a graph of one input and one output.
+
+        Args:
+            batch: float32, axes as the card's one input says: for pictures
+                (batch, 3, height, width) in [0, 1].
+
+        Returns:
+            float32, axes as the card's one output says: for pictures
+            (batch, 3, scale * height, scale * width).
+
+        Raises:
+            ModelFileError: The graph fails, or returns another shape than its card says.
+            InputError: There is not enough memory.
+        """
+        result: npt.NDArray[np.float32] = self._run({self.card.inputs[0].name: batch})[0]
+        if self.card.task == "upscale":
+            self._check_scale(batch.shape, result.shape)
+        return result
+
+    def run_named(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run a graph of any number of inputs and outputs, each by its name on the card."""
+        return dict(zip(self._outputs, self._run(dict(inputs)), strict=True))
+
+    def _run(self, inputs: dict[str, Array]) -> list[Array]:
+        try:
+            results: list[Array] = self._session.run(self._outputs, inputs)
+        except Exception as error:
+            reason = _one_line(error)
+            shapes = ", ".join(f"{name} {value.shape}" for name, value in inputs.items())
+            if "alloc" in reason.lower() or "out of memory" in reason.lower():
+                raise InputError(
+                    f"{self.origin}: not enough memory for {shapes}; use a smaller tile"
+                ) from None
+            raise ModelFileError(
+                f"{self.origin}: the graph fails on {shapes} ({reason}); check it with: "
+                "anamorph check"
+            ) from None
+        return results
+
+    def _check_scale(self, given: tuple[int, ...], returned: tuple[int, ...]) -> None:
+        batch, _, height, width = given
+        scale = self.card.scale
+        channels = len(self.card.outputs[0].channels)
+        expected = (batch, channels, scale * height, scale * width)
+        if returned != expected:
+            raise ModelFileError(
+                f"{self.origin}: made {returned} of {given} where its card promises {expected}; "
+                "export the model again"
+            )
+
+
+def open_session(model: ModelFile, *, device: str = "auto", threads: int | None = None) -> Session:
+    """Build a session from the verified bytes of a model.
+
+    Args:
+        model: As ``read_model`` returns it.
+        device: One of ``providers.DEVICES``; ``auto`` takes the best that loads.
+        threads: Threads on the CPU; None takes ``default_threads``.
+
+    Raises:
+        InputError: ``device`` or ``threads`` is no valid choice.
+        UnavailableError: ONNX Runtime or the device is not there.
+        ModelFileError: ONNX Runtime refuses the graph, or it contradicts its card.
+    """
+    onnxruntime = providers.import_onnxruntime(model.card.minimum_onnxruntime)
+    count = default_threads() if threads is None else check_threads(threads)
+    devices = providers.candidates(device, onnxruntime)
+    failures = []
+    for name in devices:
+        try:
+            session = _build(onnxruntime, model, name, count, trial=len(devices) > 1)
+        except UnavailableError as error:
+            failures.append(error)
+            continue
+        _check_ports(model, session)
+        opened = Session(model.card, model.origin, session=session, device=name, threads=count)
+        _check_at_least_size(opened)
+        return opened
+    raise failures[-1]
+
+
+def session_options(onnxruntime: ModuleType, device: str, threads: int) -> Any:
+    """Return ONNX Runtime's session options for a device, for the reasons given above."""
+    chosen = onnxruntime.SessionOptions()
+    chosen.intra_op_num_threads = threads
+    chosen.inter_op_num_threads = 1
+    chosen.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    chosen.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    chosen.enable_cpu_mem_arena = False
+    chosen.enable_mem_pattern = False  # plans for one fixed shape; DirectML requires it off
+    chosen.log_severity_level = 4
+    chosen.add_session_config_entry("session.load_model_format", "ONNX")
+    return chosen
+
+
+def _build(
+    onnxruntime: ModuleType, model: ModelFile, device: str, threads: int, *, trial: bool
+) -> Any:
+    """Build the session on one device, and make sure that it is the one that runs."""
+    wanted = providers.PROVIDERS[device]
+    try:
+        with providers.quiet(onnxruntime):
+            session = onnxruntime.InferenceSession(
+                model.data,
+                session_options(onnxruntime, device, threads),
+                providers=providers.options(device, threads=threads, cache=cache_folder()),
+                enable_fallback=0,
+                read_config_from_model=0,
+            )
+    except Exception as error:
+        if device == "cpu":
+            raise _refused(model, error) from None
+        # The CPU tells a model that is broken from a device that is.
+        if not trial:
+            _build(onnxruntime, model, "cpu", threads, trial=False)
+        raise UnavailableError(
+            f"device {device!r} fails on {model.origin} ({_one_line(error)}); use --device cpu"
+        ) from None
+    actual = session.get_providers()[0]
+    if actual != wanted:
+        raise UnavailableError(
+            f"device {device!r} was asked for, but ONNX Runtime uses {actual}; check the device's "
+            "driver and libraries, or use --device cpu"
+        )
+    return session
+
+
+def _refused(model: ModelFile, error: Exception) -> ModelFileError:
+    reason = _one_line(error)
+    if "not a registered function/op" in reason or "No Op registered" in reason:
+        cure = (
+            "it uses an operator that ONNX Runtime lacks; upgrade ONNX Runtime or export it again"
+        )
+    else:
+        cure = "export it again"
+    return ModelFileError(f"{model.origin}: ONNX Runtime refuses its graph ({reason}); {cure}")
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    text = text.removeprefix("[ONNXRuntimeError] : ")
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
+def _check_ports(model: ModelFile, session: Any) -> None:
+    """Compare the card's inputs and outputs with the graph's."""
+    card = model.card
+    for kind, ports, nodes in (
+        ("input", card.inputs, session.get_inputs()),
+        ("output", card.outputs, session.get_outputs()),
+    ):
+        names = [port.name for port in ports]
+        actual = [node.name for node in nodes]
+        if names != actual:
+            raise _lies(model, f"{kind}s {', '.join(names) or 'none'}", ", ".join(actual) or "none")
+        for port, node in zip(ports, nodes, strict=True):
+            _check_port(model, kind, port, node)
+    if card.task == "upscale":
+        for kind, ports in (("input", card.inputs), ("output", card.outputs)):
+            axes = [port.axes for port in ports]
+            if axes != [_PICTURE_AXES] or len(ports[0].channels) != 3:
+                raise ModelFileError(
+                    f"{model.origin}: its card says that it upscales, but its {kind} is no RGB "
+                    f"picture of axes {', '.join(_PICTURE_AXES)}; export it again"
+                )
+
+
+def _check_port(model: ModelFile, kind: str, port: Port, node: Any) -> None:
+    if node.type != _ELEMENT_TYPES[port.dtype]:
+        raise _lies(model, f"{kind} {port.name} of {port.dtype}", node.type)
+    if not node.shape:
+        return  # the graph leaves it open; the first run will tell
+    if len(node.shape) != len(port.axes):
+        raise _lies(model, f"{kind} {port.name} of {len(port.axes)} axes", f"{node.shape}")
+    for axis, extent in zip(port.axes, node.shape, strict=True):
+        if not isinstance(extent, int):
+            continue
+        if axis == "channel" and port.channels and extent != len(port.channels):
+            raise _lies(
+                model, f"{kind} {port.name} of {len(port.channels)} channels", f"{node.shape}"
+            )
+        if axis in ("batch", "height", "width", "samples"):
+            raise _lies(model, f"{kind} {port.name} of any {axis}", f"only {extent}")
+
+
+def _lies(model: ModelFile, card: str, graph: str) -> ModelFileError:
+    return ModelFileError(
+        f"{model.origin}: its card says {card}, its graph says {graph}; export it again"
+    )
+
+
+def _check_at_least_size(session: Session) -> None:
+    """Upscale the least picture once, so that a card with a false scale fails at load."""
+    card = session.card
+    if card.task != "upscale" or session.device == "tensorrt":
+        return  # TensorRT would compile an engine for this one size
+    multiple = card.size_multiple
+    side = -(-card.minimum_size // multiple) * multiple
+    if side <= _PROBE_LIMIT:
+        session.run(np.zeros((1, 3, side, side), np.float32))
