@@ -1,0 +1,1 @@
+"""Networks, leaf to whole: no input or output, devices, losses or configuration."""
