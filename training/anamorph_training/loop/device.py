@@ -1,0 +1,29 @@
+"""Where and how a run computes: device, precision, threads, seeding."""
+
+from typing import Literal
+
+import torch
+from lightning_fabric import Fabric
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+def start_fabric(*, device: Device, precision: Precision, threads: int, seed: int) -> Fabric:
+    """Set a process up for training, repeatably.
+
+    Args:
+        device: What to compute on; ``auto`` takes the best there is.
+        precision: ``32-true``, or a mixed precision where the device is quicker with it.
+        threads: Processor threads; 0 takes one per core.
+        seed: Of PyTorch's generators.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    # Denormal numbers in fading Adam moments would slow the processor down many times.
+    torch.set_flush_denormal(True)
+    torch.backends.cudnn.benchmark = False
+    torch.manual_seed(seed)
+    return Fabric(
+        accelerator=device, devices=1 if device != "auto" else "auto", precision=precision
+    )
