@@ -1,0 +1,1 @@
+"""Networks, losses, data, loops and recipes: how the models are trained, with PyTorch."""

@@ -1,0 +1,1 @@
+"""One module per recipe, each with the same four names: Config, build, train, main."""

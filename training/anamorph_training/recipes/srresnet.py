@@ -1,0 +1,267 @@
+"""Enlarge photographs: SRResNet (Ledig et al., 2017), trained to the least absolute error."""
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import numpy as np
+import torch
+from cyclopts import Parameter
+from numpy.typing import NDArray
+
+from anamorph import cli
+from anamorph.card import Dataset
+from anamorph_training.data.folder import find_pictures, folder_digest
+from anamorph_training.data.holdout import Held, crop_holdout, save_holdout, split_files
+from anamorph_training.data.pairs import Pair, default_cache, prepare_pairs
+from anamorph_training.data.patches import Prefetch, draw_batch
+from anamorph_training.loop.average import start_average, update_average
+from anamorph_training.loop.checkpoints import Part, resume_parts, save_parts
+from anamorph_training.loop.device import Device, Precision, start_fabric
+from anamorph_training.loop.effort import Effort
+from anamorph_training.loop.interruption import Interruption
+from anamorph_training.loop.journal import Journal, Progress
+from anamorph_training.loop.meter import Meter
+from anamorph_training.loop.provenance import write_provenance
+from anamorph_training.loop.run_folder import open_run
+from anamorph_training.loop.schedule import set_learning_rate, warm_cosine
+from anamorph_training.losses import l1
+from anamorph_training.networks.srresnet import SRResNet
+from anamorph_training.validation import bicubic, enlarge, mean_psnr, write_samples
+
+RECIPE: Final = "srresnet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What decides a run; the network's defaults are the paper's."""
+
+    data: Path
+    """Folder of photographs to learn from, searched with its sub-folders."""
+    valid: Path | None = None
+    """Folder of held-out photographs; without it every 20th of --data is held out."""
+    cache: Path | None = None
+    """Folder for decoded pictures; without it, one in the user's cache."""
+    data_name: str = "own pictures"
+    """Name of the data set, for the model's card."""
+    licence: str = "unknown"
+    """Licence of the data set, for the model's card."""
+
+    scale: Literal[2, 3, 4] = 4
+    """Output pixels per input pixel along each axis."""
+    channels: int = 64
+    """Width of the network, in features; multiples of 16 run fastest."""
+    blocks: int = 16
+    """Number of residual blocks."""
+    head_kernel: int = 9
+    """Side of the first convolution, odd, in input pixels."""
+    tail_kernel: int = 9
+    """Side of the last convolution, odd, in output pixels (in input pixels where direct)."""
+    batch_norm: bool = True
+    """Normalise inside the blocks, as the paper does; small networks do better without."""
+    upsampling: Literal["staged", "direct"] = "staged"
+    """Shuffle features up to full size, or all output pixels at once, many times cheaper."""
+    image_skip: bool = False
+    """Add the picture, enlarged by repetition, so that only detail is learnt."""
+    activation: Literal["prelu", "relu"] = "prelu"
+    """Activation: one learnt slope, or none."""
+
+    steps: int = 100_000
+    """Length of the run, in optimiser steps."""
+    batch: int = 16
+    """Crops per step."""
+    patch: int = 24
+    """Side of a low-resolution crop, in pixels."""
+    learning_rate: float = 1e-4
+    """Greatest learning rate of Adam, per step."""
+    final_learning_rate: float = 1e-6
+    """Learning rate of the last step, reached along a cosine."""
+    warm_up: int = 500
+    """Steps over which the learning rate rises from 0."""
+    beta2: float = 0.99
+    """Decay of Adam's second moment, per step."""
+    clip: float = 1.0
+    """Greatest norm of the gradient; longer ones are shortened to it."""
+    average_decay: float = 0.999
+    """Share of the averaged weights that stays, per step."""
+    seed: int = 1
+    """Seed of the weights and of the choice of crops."""
+
+    device: Device = "auto"
+    """What to compute on."""
+    precision: Precision = "32-true"
+    """Numbers to compute with; 16 bits pay on GPUs alone."""
+    threads: int = 0
+    """Processor threads; 0 takes one per core."""
+    log_every: int = 50
+    """Steps between lines of metrics."""
+    check_every: int = 500
+    """Steps between checkpoints; each also measures the held-out pictures."""
+    sample_every: int = 2500
+    """Steps between sample sheets."""
+    tensorboard: bool = True
+    """Also write events for TensorBoard."""
+
+
+def build(config: Config) -> SRResNet:
+    """Make the network, with fresh weights from PyTorch's generator."""
+    return SRResNet(
+        scale=config.scale,
+        channels=config.channels,
+        blocks=config.blocks,
+        head_kernel=config.head_kernel,
+        tail_kernel=config.tail_kernel,
+        batch_norm=config.batch_norm,
+        upsampling=config.upsampling,
+        image_skip=config.image_skip,
+        activation=config.activation,
+    )
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    training: list[Pair]
+    held: list[Held]
+    dataset: Dataset
+    bicubic_psnr: float  # dB, on the held-out pictures
+
+
+def _prepare(config: Config, out: Path, progress: Progress) -> _Pictures:
+    """Find, decode and split the pictures; put the held-out ones into the run."""
+    files = find_pictures(config.data)
+    training, held_out = split_files(files, config.valid)
+    prepare = partial(
+        prepare_pairs,
+        scale=config.scale,
+        patch=config.patch,
+        cache=config.cache or default_cache(),
+        report=progress.say,
+    )
+    held = crop_holdout(prepare(held_out), config.scale)
+    save_holdout(out, held)
+    pairs = prepare(training)
+    dataset = Dataset(
+        name=config.data_name,
+        licence=config.licence,
+        digest=folder_digest(config.data, [pair.source for pair in pairs]),
+        items=len(pairs),
+    )
+    baseline = mean_psnr(held, config.scale, partial(bicubic, scale=config.scale))
+    return _Pictures(pairs, held, dataset, baseline)
+
+
+def _learning_rate(config: Config, step: int) -> float:
+    return warm_cosine(
+        step,
+        steps=config.steps,
+        warm_up=config.warm_up,
+        peak=config.learning_rate,
+        floor=config.final_learning_rate,
+    )
+
+
+def _write_provenance(
+    config: Config, out: Path, pictures: _Pictures, step: int, effort: Effort
+) -> None:
+    write_provenance(
+        out,
+        recipe=RECIPE,
+        config=config,
+        datasets=[pictures.dataset],
+        seed=config.seed,
+        steps=step,
+        cpu_seconds=effort.cpu_seconds,
+    )
+
+
+def train(config: Config, out: Path) -> None:
+    """Train, or continue the run in ``out`` where it left off.
+
+    Raises:
+        InputError: The data cannot be used, or ``out`` holds another run.
+        KeyboardInterrupt: Ctrl-C or SIGTERM came; the run stopped with a checkpoint.
+    """
+    open_run(out, RECIPE, config)
+    progress = Progress(config.steps)
+    fabric = start_fabric(
+        device=config.device, precision=config.precision, threads=config.threads, seed=config.seed
+    )
+    network = build(config)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    adam = torch.optim.Adam(network.parameters(), betas=(0.9, config.beta2), fused=True)
+    model, optimizer = fabric.setup(network, adam)
+    average = start_average(network)
+    parts: dict[str, Part] = {"network": network, "average": average, "optimizer": adam}
+
+    start, cpu_seconds = resume_parts(out, parts)
+    if start:
+        progress.say(f"{out}: continues after step {start} of {config.steps}")
+    effort = Effort(cpu_seconds)
+    pictures = _prepare(config, out, progress)
+    draw = partial(
+        draw_batch,
+        pairs=pictures.training,
+        scale=config.scale,
+        batch=config.batch,
+        patch=config.patch,
+        seed=config.seed,
+    )
+
+    def upscale(low: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return enlarge(average, low, fabric.device)
+
+    with (
+        Interruption() as interruption,
+        Journal(out, step=start, tensorboard=config.tensorboard) as journal,
+        Prefetch(draw, start=start, stop=config.steps) as batches,
+    ):
+        meter = Meter(batches)
+        for step, (low, high) in enumerate(batches, start=start + 1):
+            rate = _learning_rate(config, step - 1)
+            set_learning_rate(adam, rate)
+            optimizer.zero_grad()
+            loss = l1(model(fabric.to_device(low)), fabric.to_device(high))
+            fabric.backward(loss)
+            norm = fabric.clip_gradients(model, optimizer, max_norm=config.clip)
+            optimizer.step()
+            update_average(average, network, decay=config.average_decay, step=step - 1)
+
+            meter.add(loss=loss, gradient_norm=norm)
+            last = step == config.steps
+            if step % config.log_every == 0 or last:
+                figures = meter.take()
+                journal.write(step, **figures, learning_rate=rate, cpu_hours=effort.cpu_hours)
+                progress.show(step, loss=figures["loss"])
+            if step % config.check_every == 0 or last:
+                psnr = mean_psnr(pictures.held, config.scale, upscale)
+                journal.write(step, psnr_y=psnr, psnr_y_bicubic=pictures.bicubic_psnr)
+                progress.say(f"step {step}: {psnr:.2f} dB, bicubic {pictures.bicubic_psnr:.2f} dB")
+            if step % config.sample_every == 0 or last:
+                sheet = out / "samples" / f"{step:09}.png"
+                write_samples(sheet, pictures.held, config.scale, upscale)
+            if step % config.check_every == 0 or last or interruption.asked:
+                save_parts(out, step, parts, cpu_seconds=effort.cpu_seconds)
+                _write_provenance(config, out, pictures, step, effort)
+            if interruption.asked and not last:
+                progress.say(f"{out}: stopped after step {step}; the same command continues")
+                raise KeyboardInterrupt
+
+
+def main(
+    config: Annotated[Config, Parameter(name="*")],
+    *,
+    out: Annotated[Path, Parameter(help="Folder of the run; an unfinished run continues.")],
+) -> None:
+    """Train a network that enlarges photographs (SRResNet).
+
+    It learns from any folder of sharp photographs: their low-resolution partners are made by
+    bicubic shrinking. A run stopped by Ctrl-C or a kill continues where the same command is
+    repeated. Afterwards: anamorph export RUN -o FILE.
+    """
+    train(config, out)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.main(["train", RECIPE, *sys.argv[1:]]))

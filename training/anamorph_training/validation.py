@@ -1,0 +1,63 @@
+"""How good a network is while it trains: PSNR and sample sheets of held-out pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from anamorph_training.data.holdout import Held
+from anamorph_training.data.patches import to_tensor
+from anamorph_training.degradation import imresize, to_uint8
+from anamorph_training.metrics import psnr_y
+from anamorph_training.sheets import write_sheet
+
+Upscale = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+_SHEET_SIDE: Final = 160  # pixels
+_SHEET_ROWS: Final = 6
+_MOST_DECIBELS: Final = 100.0
+
+
+def enlarge(network: nn.Module, low: NDArray[np.uint8], device: torch.device) -> NDArray[np.uint8]:
+    """Run a network on one picture: uint8 (height, width, 3) in, enlarged uint8 out."""
+    with torch.inference_mode():
+        output: Tensor = network(to_tensor(low[None]).to(device))
+    pixels = output[0].float().clamp(0, 1).mul(255).permute(1, 2, 0).cpu().numpy()
+    return to_uint8(pixels)
+
+
+def bicubic(low: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    """Enlarge one picture without a network, as the baseline of the literature does."""
+    enlarged: NDArray[np.uint8] = imresize(low, scale)
+    return enlarged
+
+
+def mean_psnr(held: list[Held], scale: int, upscale: Upscale) -> float:
+    """Return the mean PSNR of the luma over the held-out pictures, in dB, at most 100 each."""
+    values = [psnr_y(upscale(item.low), item.high, scale) for item in held]
+    return float(np.mean(np.minimum(values, _MOST_DECIBELS)))
+
+
+def write_samples(
+    path: Path,
+    held: list[Held],
+    scale: int,
+    upscale: Upscale,
+) -> None:
+    """Write a sheet of crops: low resolution, bicubic, network, truth."""
+    rows = []
+    for item in held[:_SHEET_ROWS]:
+        pictures = (
+            item.low.repeat(scale, 0).repeat(scale, 1),
+            bicubic(item.low, scale),
+            upscale(item.low),
+            item.high,
+        )
+        height, width = (min(_SHEET_SIDE, side) for side in item.high.shape[:2])
+        top, left = (item.high.shape[0] - height) // 2, (item.high.shape[1] - width) // 2
+        rows.append([p[top : top + height, left : left + width] for p in pictures])
+    write_sheet(path, ["low resolution", "bicubic", "network", "truth"], rows)
