@@ -1,0 +1,237 @@
+"""Write pictures to files: a temporary name beside the target, then one rename."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from anamorph.errors import OutputError
+from anamorph.picture_format import Format
+from anamorph.picture_metadata import INCH, Metadata, attach_metadata, describe_origin
+from anamorph.vips import DTYPES, interpretation, load_vips, one_line
+
+_QUALITY: Final = {"jpeg": 92, "webp": 90, "avif": 75}
+_UNKNOWN_DPI: Final = 72.0  # what EXIF means where it says nothing
+_BIGTIFF_BYTES: Final = 3 * 2**30
+
+
+def check_target(target: Path, *, force: bool) -> None:
+    """Refuse a target that exists, or whose folder is not there.
+
+    Raises:
+        OutputError: It is so.
+    """
+    if target.is_dir():
+        raise OutputError(f"{target}: is a folder; give the name of a file in it")
+    if not force and os.path.lexists(target):
+        raise OutputError(f"{target}: exists already; choose another name, or --force (force=True)")
+    if not target.parent.is_dir():
+        raise OutputError(f"{target}: its folder does not exist; create {target.parent} first")
+
+
+@contextlib.contextmanager
+def replacing(target: Path, *, force: bool) -> Iterator[int]:
+    """Open a temporary file beside ``target`` that takes its name if all goes well.
+
+    Without ``force`` a target that somebody else makes meanwhile stays as it is. Whatever is
+    raised, KeyboardInterrupt included, the temporary file goes.
+
+    Yields:
+        A descriptor for reading and writing.
+
+    Raises:
+        OutputError: The folder cannot be written, the disk is full, or the target exists.
+    """
+    temporary = hidden_sibling(target, ".part")
+    try:
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+        try:
+            yield descriptor
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        _rename(temporary, target, force=force)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise cannot_write(target, error) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+_BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # Windows translates line ends without it
+
+
+def hidden_sibling(target: Path, suffix: str) -> Path:
+    """Return a name beside ``target`` that nobody else uses."""
+    return target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}{suffix}")
+
+
+def _rename(temporary: Path, target: Path, *, force: bool) -> None:
+    if force:
+        temporary.replace(target)
+        return
+    try:
+        target.hardlink_to(temporary)  # unlike a rename it never replaces
+    except FileExistsError:
+        check_target(target, force=False)
+        raise
+    except OSError:  # no hard links on this file system
+        check_target(target, force=False)
+        temporary.replace(target)
+
+
+def cannot_write(target: Path, error: OSError) -> OutputError:
+    """Return the error that says in one line why a file cannot be written."""
+    return OutputError(
+        f"{target}: cannot be written ({error.strerror or error}); "
+        "check the folder's permissions and free space"
+    )
+
+
+def save_image(
+    image: Any,
+    target: Path,
+    form: Format,
+    *,
+    metadata: Metadata,
+    origin: str | None = None,
+    quality: int | None = None,
+    force: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> None:
+    """Save a libvips image of 1 to 4 bands.
+
+    Args:
+        image: uint8, uint16 or float32 in [0, 1]; steps finer than the format's are rounded.
+        target: File to write.
+        form: Its format.
+        metadata: What the picture carries.
+        origin: Model and version, such as ``photo-x4@1``.
+        quality: 1 to 100, for JPEG, WebP and AVIF.
+        force: Replace a file that exists.
+        progress: Called with the share that is done, in [0, 1], from another thread.
+
+    Raises:
+        OutputError: libvips or the disk refuses; nothing is left behind.
+    """
+    vips = load_vips()
+    with replacing(target, force=force) as descriptor:
+        ready = prepare(image, form, metadata=metadata, origin=origin)
+        sink = vips.Target.new_to_descriptor(descriptor)
+        save = getattr(ready, f"{form.nickname}save_target")
+        try:
+            _interruptibly(ready, lambda: save(sink, **_options(ready, form, quality)), progress)
+        except vips.Error as error:
+            raise OutputError(
+                f"{target}: cannot be written as {form.title} ({one_line(error)}); "
+                "check free space, or choose another format"
+            ) from None
+        if form.name == "gif" and origin:
+            _add_gif_comment(descriptor, describe_origin(origin))
+
+
+def encode_image(
+    image: Any,
+    form: Format,
+    *,
+    metadata: Metadata,
+    origin: str | None = None,
+    quality: int | None = None,
+) -> bytes:
+    """Return the file that ``save_image`` would write.
+
+    Raises:
+        OutputError: libvips refuses.
+    """
+    vips = load_vips()
+    ready = prepare(image, form, metadata=metadata, origin=origin)
+    try:
+        data: bytes = getattr(ready, f"{form.nickname}save_buffer")(
+            **_options(ready, form, quality)
+        )
+    except vips.Error as error:
+        raise OutputError(
+            f"(bytes): cannot be written as {form.title} ({one_line(error)}); choose another format"
+        ) from None
+    return (
+        data[:-1] + gif_comment(describe_origin(origin)) if form.name == "gif" and origin else data
+    )
+
+
+def prepare(image: Any, form: Format, *, metadata: Metadata, origin: str | None) -> Any:
+    """Return the image in a dtype that the format stores, with all that it shall carry."""
+    dtype = form.dtype_for(DTYPES[image.format])
+    image = _to_dtype(image, dtype)
+    ready = image.copy(interpretation=interpretation(image.bands, dtype))
+    attach_metadata(ready, metadata, origin)
+    # libvips takes the resolution from an EXIF block as that is attached, so ours comes last.
+    dpi = metadata.dpi or (_UNKNOWN_DPI, _UNKNOWN_DPI)
+    return ready.copy(xres=dpi[0] / INCH, yres=dpi[1] / INCH)
+
+
+def _to_dtype(image: Any, dtype: str) -> Any:
+    have = DTYPES[image.format]
+    if have == dtype:
+        return image
+    steps = {"uint8": 255, "uint16": 65535}
+    if have == "float32":
+        return (image * steps[dtype] + 0.5).floor().cast("uchar" if dtype == "uint8" else "ushort")
+    # 65535 / 255 = 257
+    return ((image + 128) / 257).floor().cast("uchar")
+
+
+def _options(image: Any, form: Format, quality: int | None) -> dict[str, Any]:
+    lossy = quality or _QUALITY.get(form.name, 0)
+    match form.name:
+        case "jpeg":
+            return {"Q": lossy, "optimize_coding": True}
+        case "webp":
+            return {"Q": lossy}
+        case "avif":
+            deep = image.format != "uchar"
+            return {"Q": lossy, "compression": "av1", "bitdepth": 12 if deep else 8}
+        case "tiff":
+            pixels = image.width * image.height * image.bands
+            size = pixels * {"uchar": 1, "ushort": 2, "float": 4}[image.format]
+            return {
+                "compression": "deflate",
+                "predictor": "float" if image.format == "float" else "horizontal",
+                "bigtiff": size > _BIGTIFF_BYTES,
+            }
+        case _:
+            return {}
+
+
+def _interruptibly(
+    image: Any, save: Callable[[], None], progress: Callable[[float], None] | None
+) -> None:
+    """Save in another thread, so that Ctrl-C ends it at once and not after minutes in C."""
+    image.set_progress(True)
+    if progress:
+        report = progress
+        image.signal_connect("eval", lambda _, state: report(state.percent / 100))
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        saving = pool.submit(save)
+        try:
+            saving.result()
+        except BaseException:
+            image.set_kill(True)
+            raise
+
+
+def gif_comment(text: str) -> bytes:
+    """Return a comment extension and the trailer that ends a GIF file."""
+    content = text.encode()[:255]
+    return b"\x21\xfe" + bytes([len(content)]) + content + b"\0\x3b"
+
+
+def _add_gif_comment(descriptor: int, text: str) -> None:
+    # libvips' saver writes none; the trailer is the last byte of the file.
+    end = os.lseek(descriptor, -1, os.SEEK_END)
+    if os.read(descriptor, 1) == b"\x3b":
+        os.lseek(descriptor, end, os.SEEK_SET)
+        os.write(descriptor, gif_comment(text))

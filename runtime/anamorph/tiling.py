@@ -1,0 +1,112 @@
+"""Exact tiling: which input pixels each tile reads, and which of its results are kept.
+
+A network with finite context gives the same output for a position whether it sees the whole
+picture or a window that holds all that the position depends on. Windows end either at the
+picture's border, where the graph's own padding must act, or a full context away from what is kept.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import lcm
+
+from anamorph.errors import InputError
+
+
+@dataclass(frozen=True)
+class Span:
+    """One tile along one axis, in input pixels, stops exclusive.
+
+    Attributes:
+        read_start: First pixel that is read.
+        read_stop: End of what is read.
+        keep_start: First pixel whose output is kept.
+        keep_stop: End of what is kept.
+    """
+
+    read_start: int
+    read_stop: int
+    keep_start: int
+    keep_stop: int
+
+    @property
+    def size(self) -> int:
+        """Pixels that are read."""
+        return self.read_stop - self.read_start
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What a model asks of its tiles along either axis, in input pixels.
+
+    Attributes:
+        before: Pixels left of (above) its own position that an output depends on.
+        after: Pixels to the right (below).
+        alignment: Windows start at multiples of this.
+        multiple: Windows are multiples of this long.
+        minimum: Windows are at least this long.
+    """
+
+    before: int
+    after: int
+    alignment: int = 1
+    multiple: int = 1
+    minimum: int = 1
+
+    def padded(self, length: int) -> int:
+        """Return the least length, from ``length`` on, that the model takes."""
+        return _round_up(max(length, self.minimum), self.multiple)
+
+    @property
+    def least_window(self) -> int:
+        """Length of the shortest window that always holds a core and its context."""
+        step = lcm(self.alignment, self.multiple)
+        core = _round_up(self.before, step) + step + _round_up(self.after, self.multiple)
+        return max(core, _round_up(self.minimum, step) + step if self.minimum > step else 0)
+
+
+def _round_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
+
+
+def spans(length: int, *, window: int, geometry: Geometry) -> tuple[Span, ...]:
+    """Divide an axis into tiles with cores of nearly equal length.
+
+    Args:
+        length: Pixels along the axis, as ``geometry.padded`` returns it.
+        window: Greatest number of pixels that one tile may read.
+        geometry: What the model asks.
+
+    Returns:
+        One span where all fits into one window, else as few as can be. What they keep covers
+        the axis without gap or overlap.
+
+    Raises:
+        InputError: The window is too short to hold a core and its context.
+    """
+    if length <= window:
+        return (Span(0, length, 0, length),)
+    if window < geometry.least_window:
+        raise InputError(
+            f"tile of {window} pixels: this model needs at least {geometry.least_window}; "
+            "give a larger tile"
+        )
+    step = lcm(geometry.alignment, geometry.multiple)
+    units = -(-length // step)
+    # Cores differ by one step at most, so fewer tiles than this cannot do.
+    fewest = -(-length // (window - geometry.before - geometry.after + step))
+    for count in range(max(2, fewest), units + 1):
+        cuts = [min(index * units // count * step, length) for index in range(count)] + [length]
+        found = tuple(_span(start, stop, length, step, geometry) for start, stop in pairwise(cuts))
+        if max(span.size for span in found) <= window:
+            return found
+    raise AssertionError("cores of one step fit into the least window")
+
+
+def _span(start: int, stop: int, length: int, step: int, geometry: Geometry) -> Span:
+    read_start = max(0, start - _round_up(geometry.before, step))
+    read_stop = min(length, _round_up(stop + geometry.after, geometry.multiple))
+    short = geometry.minimum - (read_stop - read_start)
+    if short > 0:
+        read_start = max(0, read_start - _round_up(short, step))
+        read_stop = max(read_stop, min(length, read_start + _round_up(geometry.minimum, step)))
+    return Span(read_start, read_stop, start, stop)
