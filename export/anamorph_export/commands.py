@@ -1,0 +1,139 @@
+"""`anamorph export`: turn a training run into a gated, self-describing ONNX file."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from cyclopts import App, Parameter
+
+from anamorph.errors import InputError
+
+if TYPE_CHECKING:
+    from anamorph.card import Card
+    from anamorph_export.gate import Finding
+    from anamorph_export.measuring import Pair
+
+export = App(
+    name="export",
+    help="Turn a training run into a gated, self-describing .onnx file.",
+    help_epilogue="""\
+Example:
+  anamorph export runs/photo-x4 -o photo-x4.onnx --licence CC-BY-SA-4.0
+
+The file is written only if it passes the gate: the ONNX checker, ONNX Runtime against PyTorch,
+range, context, files through the runtime, and quality on pictures held out from training.""",
+    help_format="plaintext",
+)
+
+
+@export.default
+def export_run(
+    run: Path,
+    *,
+    output: Annotated[Path, Parameter(name=("--output", "-o"))],
+    name: str = "",
+    model_version: int = 1,
+    description: str = "",
+    licence: str = "unstated",
+    attribution: str = "",
+    test_set: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    force: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Export a run, or say which check refuses it and write nothing.
+
+    Args:
+        run: Folder that `anamorph train` wrote with --out.
+        output: File to write; it must end in .onnx.
+        name: Name of the model; by default the file's.
+        model_version: Version of the weights, counted from 1.
+        description: One sentence for people.
+        licence: Licence of the weights, as an SPDX identifier.
+        attribution: Whom that licence asks to name.
+        test_set: NAME=DIR with NAME_HR.png and NAME_LR.png, measured for the card; repeatable.
+        force: Replace an existing file.
+        json: Print the findings and the card as one JSON object.
+    """
+    from anamorph_export.deploying import Identity, check_target, deploy_upscaler
+    from anamorph_export.measuring import holdout_pairs
+    from anamorph_export.runs import read_run
+
+    check_target(output, force=force)
+    identity = Identity(
+        name=_model_name(name or output.stem),
+        model_version=_at_least_one(model_version),
+        description=description,
+        licence=licence,
+        attribution=attribution,
+    )
+    trained = read_run(run)
+    scale = int(trained.network.scale)  # type: ignore[arg-type]
+    findings: list[Finding] = []
+
+    def report(finding: "Finding") -> None:
+        findings.append(finding)
+        print(f"passed: {finding.check}", file=sys.stderr, flush=True)
+
+    card = deploy_upscaler(
+        trained.network,
+        output,
+        identity=identity,
+        provenance=trained.provenance,
+        holdout=holdout_pairs(trained.holdout, scale),
+        test_sets=_read_test_sets(test_set, scale),
+        force=force,
+        report=report,
+    )
+    _show(output, card, findings, json=json)
+    return 0
+
+
+def _model_name(name: str) -> str:
+    import re
+
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,99}", name):
+        raise InputError(
+            f"model name {name!r}: accepted are lower case letters, digits, dots, dashes and "
+            "underscores; give another --name"
+        )
+    return name
+
+
+def _at_least_one(model_version: int) -> int:
+    if model_version < 1:
+        raise InputError(f"model version {model_version}: versions count from 1")
+    return model_version
+
+
+def _read_test_sets(options: tuple[str, ...], scale: int) -> "dict[str, list[Pair]]":
+    from anamorph_export.measuring import given_pairs
+
+    sets = {}
+    for option in options:
+        name, equals, folder = option.partition("=")
+        if not (name and equals and folder):
+            raise InputError(f"test set {option!r}: give NAME=DIR, such as Set5=data/Set5/x4")
+        sets[name] = given_pairs(Path(folder), scale)
+    return sets
+
+
+def _show(output: Path, card: "Card", findings: "list[Finding]", *, json: bool) -> None:
+    if json:
+        report = {
+            "file": str(output),
+            "bytes": output.stat().st_size,
+            "findings": [vars(finding) for finding in findings],
+            "card": card,
+        }
+        print(msgspec.json.encode(report).decode())
+        return
+    rows = [("check", "found", "allowed")]
+    rows += [(finding.check, finding.found, finding.allowed) for finding in findings]
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    for check, found, allowed in rows:
+        print(f"{check:<{first}}  {found:<{second}}  {allowed}")
+    for metric in card.metrics:
+        baseline = "" if metric.baseline is None else f" (bicubic {metric.baseline:g})"
+        print(f"{metric.on}: {metric.name} {metric.value:g} {metric.unit}".rstrip() + baseline)
+    print(f"{output}: {card.name}@{card.model_version}, {output.stat().st_size:,} bytes")

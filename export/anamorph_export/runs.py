@@ -1,0 +1,111 @@
+"""Read the folder of a training run: its network with the averaged weights, and its history."""
+
+import dataclasses
+import importlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from torch import nn
+
+from anamorph.card import Provenance
+from anamorph.errors import InputError
+from anamorph_training.loop.checkpoints import load_ema
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training run left behind.
+
+    Attributes:
+        recipe: Name of its recipe.
+        network: With the averaged weights of the last checkpoint, in evaluation mode.
+        provenance: How the weights came to be; holds no path.
+        holdout: Pictures that it never trained on, sorted by name.
+    """
+
+    recipe: str
+    network: nn.Module
+    provenance: Provenance
+    holdout: tuple[Path, ...]
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run.
+
+    Raises:
+        InputError: The folder is no run, lacks a checkpoint or does not fit its recipe.
+    """
+    recipe, settings = _read_config(folder)
+    weights = load_ema(folder)
+    network = _build(folder, recipe, settings)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise InputError(
+            f"{folder}: its checkpoint does not fit its configuration ({reason}); "
+            "train again, or export with the version of Anamorph that trained it"
+        ) from None
+    return Run(
+        recipe=recipe,
+        network=network.eval(),
+        provenance=_read_provenance(folder),
+        holdout=tuple(sorted((folder / "holdout").glob("*.png"))),
+    )
+
+
+def _read_config(folder: Path) -> tuple[str, dict[str, Any]]:
+    file = folder / "config.json"
+    if not file.is_file():
+        raise InputError(
+            f"{folder}: is no training run (it has no config.json); "
+            "give the folder that anamorph train wrote with --out"
+        )
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        recipe, settings = found["recipe"], dict(found["config"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{file}: is damaged ({error}); train again") from None
+    if not isinstance(recipe, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", recipe):
+        raise InputError(f"{file}: recipe {recipe!r} is no name; see: anamorph train --help")
+    return recipe, settings
+
+
+def _build(folder: Path, recipe: str, settings: dict[str, Any]) -> nn.Module:
+    try:
+        module = importlib.import_module(f"anamorph_training.recipes.{recipe}")
+    except ModuleNotFoundError as error:
+        if error.name != f"anamorph_training.recipes.{recipe}":
+            raise
+        raise InputError(
+            f"{folder}: recipe {recipe!r} is unknown here; see: anamorph train --help"
+        ) from None
+    # Paths are not kept with a run, and do not decide its network.
+    paths = {
+        field.name: Path()
+        for field in dataclasses.fields(module.Config)
+        if "Path" in str(field.type) and field.default is dataclasses.MISSING
+    }
+    try:
+        network: nn.Module = module.build(module.Config(**paths, **settings))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder}: its configuration does not fit recipe {recipe!r} ({error}); "
+            "export with the version of Anamorph that trained it"
+        ) from None
+    return network
+
+
+def _read_provenance(folder: Path) -> Provenance:
+    file = folder / "provenance.json"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Provenance)
+    except (OSError, msgspec.DecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"{file}: cannot be read ({reason}); continue the run to its next checkpoint"
+        ) from None
