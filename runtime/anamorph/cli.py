@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import entry_points, version
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from anamorph.errors import AnamorphError
 
@@ -43,7 +44,6 @@ Examples:
   cat small.png | anamorph upscale - -o - > large.png""",
     "info": "Example:\n  anamorph info photo-x4",
     "check": "Example:\n  anamorph check downloaded.onnx",
-    "cache": "Examples:\n  anamorph cache list\n  anamorph cache remove --all",
 }
 EXTRAS: Final = {
     "onnxruntime": "cpu",
@@ -53,8 +53,8 @@ EXTRAS: Final = {
 }
 
 
-def build_app() -> "App":
-    """Return the command-line application with every verb registered, none imported."""
+def build_app(verb: str) -> "App":
+    """Return the command-line application, in which only ``verb`` is imported."""
     from cyclopts import App
 
     app = App(
@@ -63,20 +63,29 @@ def build_app() -> "App":
         help_epilogue="Every verb explains itself: anamorph VERB --help. "
         "Add --debug to any command for the full traceback of an error.",
         version=lambda: version("anamorph"),
+        suppress_keyboard_interrupt=False,
     )
-    for verb, summary in VERBS.items():
-        app.command(
-            f"anamorph.commands.{verb}:{verb}",
-            name=verb,
-            help=summary,
-            help_epilogue=EXAMPLES.get(verb),
-            help_format="plaintext",
-        )
-    for point in sorted(entry_points(group="anamorph.commands"), key=lambda point: point.name):
-        if point.name not in VERBS:
-            summary = PLUGIN_VERBS.get(point.name, f"Provided by {point.value.split('.')[0]}.")
-            app.command(point.value, name=point.name, help=summary)
+    points = {point.name: point for point in entry_points(group="anamorph.commands")}
+    for name in [*VERBS, *sorted(points.keys() - VERBS.keys())]:
+        if name != verb:
+            summary = VERBS.get(name) or PLUGIN_VERBS.get(name) or f"From {points[name].value}."
+            app.command(_not_imported, name=name, help=summary)
+            continue
+        command = _import_verb(name) if name in VERBS else points[name].load()
+        if isinstance(command, App):
+            app.command(command)
+        else:
+            epilogue = EXAMPLES.get(name)
+            app.command(command, name=name, help_epilogue=epilogue, help_format="plaintext")
     return app
+
+
+def _import_verb(name: str) -> Any:
+    return getattr(import_module(f"anamorph.commands.{name}"), name)
+
+
+def _not_imported() -> None:
+    raise AssertionError("only the verb that was asked for is run")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,14 +93,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     tokens = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in tokens or bool(os.environ.get("ANAMORPH_DEBUG"))
     tokens = [word for word in tokens if word != "--debug"]
+    verb = tokens[0] if tokens else ""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        result = build_app()(tokens, result_action="return_value", exit_on_error=True)
+        result = build_app(verb)(tokens, result_action="return_value", exit_on_error=True)
         sys.stdout.flush()
     except Exception as error:
         if debug:
             raise
-        return _report(error, verb=tokens[0] if tokens else "")
+        return _report(error, verb=verb)
     except KeyboardInterrupt:
         return _fail("interrupted; nothing half written was kept", INTERRUPTED)
     return result if isinstance(result, int) else 0

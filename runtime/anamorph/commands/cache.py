@@ -9,7 +9,12 @@ from cyclopts import App, Parameter
 from anamorph import cache as store
 from anamorph.errors import InputError
 
-cache = App(name="cache", help="List or remove downloaded models.")
+cache = App(
+    name="cache",
+    help="List or remove downloaded models.",
+    help_epilogue="Examples:\n  anamorph cache list\n  anamorph cache remove --all",
+    help_format="plaintext",
+)
 
 
 @cache.command(name="list")
@@ -27,7 +32,7 @@ def list_entries(*, json: Annotated[bool, Parameter(negative=())] = False) -> in
         else:
             print(f"{entry.size / 1e6:>8.2f} MB  {entry.source}")
     if not json:
-        print(f"{len(entries)} models in {store.folder()}")
+        print(f"{len(entries)} models in {store.cache_folder()}")
     return 0
 
 
@@ -43,8 +48,7 @@ def remove(
     """
     if bool(sources) == everything:
         raise InputError("name what to remove (see `anamorph cache list`), or give --all")
-    chosen = [entry.source for entry in store.entries()] if everything else list(sources)
-    for source in chosen:
-        for entry in store.remove(source):
+    for selection in ["all"] if everything else sources:
+        for entry in store.remove(selection):
             print(f"removed {entry.source}")
     return 0

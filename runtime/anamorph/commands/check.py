@@ -7,6 +7,7 @@ import msgspec
 from cyclopts import Parameter
 
 from anamorph.checking import check as run_checks
+from anamorph.errors import InputError
 from anamorph.loading import resolve
 
 Device = Literal["auto", "cpu", "cuda", "tensorrt", "coreml", "directml", "openvino"]
@@ -22,14 +23,17 @@ def check(
         device: Where to run.
         json: Print one JSON object per model.
     """
+    if not models:
+        raise InputError("no model given; name one from `anamorph models`, or a path")
     failed = False
     for model in models:
         report = run_checks(resolve(model), device=device)
         failed |= not report.ok
         if json:
-            sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+            fields = {"model": model, "ok": report.ok, "findings": report.findings}
+            sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
             continue
         print(f"{model}: {'ok' if report.ok else 'FAILED'}")
         for finding in report.findings:
-            print(f"  {'ok  ' if finding.ok else 'FAIL'}  {finding.name:<14} {finding.detail}")
+            print(f"  {finding.status:<6}  {finding.name:<14} {finding.detail}")
     return 1 if failed else 0

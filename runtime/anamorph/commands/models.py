@@ -8,8 +8,6 @@ from cyclopts import Parameter
 
 from anamorph import manifest
 from anamorph.card import Card
-from anamorph.loading import resolve
-from anamorph.model_file import read_card
 
 
 def models(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
@@ -18,9 +16,8 @@ def models(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
     Args:
         json: Print one JSON object per model: name, version, task, size and description.
     """
-    for entry in manifest.entries():
-        here = entry.is_here()
-        card = read_card(resolve(f"{entry.name}@{entry.version}")) if here else None
+    for entry in manifest.models():
+        card = entry.card() if entry.path.is_file() else None
         if json:
             sys.stdout.write(msgspec.json.encode(_fields(entry, card)).decode() + "\n")
         else:
@@ -31,7 +28,7 @@ def models(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
     return 0
 
 
-def _fields(entry: manifest.Entry, card: Card | None) -> dict[str, object]:
+def _fields(entry: manifest.ZooModel, card: Card | None) -> dict[str, object]:
     return {
         "name": entry.name,
         "version": entry.version,
