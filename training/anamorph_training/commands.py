@@ -34,3 +34,8 @@ def _train_app() -> App:
 
 train = _train_app()
 evaluate = App(name="evaluate", help="Measure models on test sets.")
+evaluate.command(
+    "anamorph_training.evaluation.command:upscale",
+    name="upscale",
+    help="PSNR and SSIM of upscalers against the truth.",
+)

@@ -35,18 +35,20 @@ def find_pictures(folder: Path) -> list[Path]:
 
 
 def decode(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as 8-bit RGB: upright, over white where transparent, encoded as in the file.
-
-    Returns:
-        uint8 (height, width, 3).
+    """Read a picture as 8-bit RGB, upright: uint8 (height, width, 3).
 
     Raises:
         InputError: The file is no picture or is damaged.
     """
-    bands = Picture.open(path).bands
+    return to_rgb8(Picture.open(path))
+
+
+def to_rgb8(picture: Picture) -> NDArray[np.uint8]:
+    """Return uint8 (height, width, 3), encoded as in the file, over white where transparent."""
+    bands = picture.bands
     if bands.dtype != np.uint8:
-        most = 65535 if bands.dtype == np.uint16 else 1
-        bands = to_uint8(bands * (255 / most))
+        greatest = 65535 if bands.dtype == np.uint16 else 1
+        bands = to_uint8(bands * (255 / greatest))
     if bands.shape[2] in (2, 4):
         alpha = bands[..., -1:] / 255
         bands = to_uint8(bands[..., :-1] * alpha + 255 * (1 - alpha))

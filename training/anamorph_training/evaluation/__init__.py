@@ -1,0 +1,1 @@
+"""Measuring finished models on test sets, through the runtime that users run."""
