@@ -39,6 +39,8 @@ def settings(config: "DataclassInstance") -> dict[str, Any]:
 def open_run(run: Path, recipe: str, config: "DataclassInstance") -> None:
     """Make the folder of a run, or check that it belongs to the same recipe and configuration.
 
+    A run that never reached a checkpoint has nothing to lose: it starts anew.
+
     Args:
         run: Folder, made where absent.
         recipe: Name of the recipe's module.
@@ -49,8 +51,9 @@ def open_run(run: Path, recipe: str, config: "DataclassInstance") -> None:
     """
     file = run / "config.json"
     wanted = {"recipe": recipe, "config": settings(config)}
-    if not file.exists():
-        if run.exists() and (not run.is_dir() or any(run.iterdir())):
+    begun = any((run / "checkpoints").glob("*.safetensors"))
+    if not file.exists() or not begun:
+        if not file.exists() and run.exists() and (not run.is_dir() or any(run.iterdir())):
             raise InputError(f"{run}: exists and holds no run; choose another --out")
         run.mkdir(parents=True, exist_ok=True)
         write_json(file, wanted)

@@ -29,6 +29,7 @@ from anamorph_training.loop.run_folder import open_run
 from anamorph_training.loop.schedule import set_learning_rate, warm_cosine
 from anamorph_training.losses import l1
 from anamorph_training.networks.srresnet import SRResNet
+from anamorph_training.options import Extent, Positive, Rate, Share
 from anamorph_training.validation import bicubic, enlarge, mean_psnr, write_samples
 
 RECIPE: Final = "srresnet"
@@ -51,13 +52,13 @@ class Config:
 
     scale: Literal[2, 3, 4] = 4
     """Output pixels per input pixel along each axis."""
-    channels: int = 64
+    channels: Positive = 64
     """Width of the network, in features; multiples of 16 run fastest."""
-    blocks: int = 16
+    blocks: Extent = 16
     """Number of residual blocks."""
-    head_kernel: int = 9
+    head_kernel: Positive = 9
     """Side of the first convolution, odd, in input pixels."""
-    tail_kernel: int = 9
+    tail_kernel: Positive = 9
     """Side of the last convolution, odd, in output pixels (in input pixels where direct)."""
     batch_norm: bool = True
     """Normalise inside the blocks, as the paper does; small networks do better without."""
@@ -68,38 +69,38 @@ class Config:
     activation: Literal["prelu", "relu"] = "prelu"
     """Activation: one learnt slope, or none."""
 
-    steps: int = 100_000
+    steps: Positive = 100_000
     """Length of the run, in optimiser steps."""
-    batch: int = 16
+    batch: Positive = 16
     """Crops per step."""
-    patch: int = 24
+    patch: Positive = 24
     """Side of a low-resolution crop, in pixels."""
-    learning_rate: float = 1e-4
+    learning_rate: Rate = 1e-4
     """Greatest learning rate of Adam, per step."""
-    final_learning_rate: float = 1e-6
+    final_learning_rate: Rate = 1e-6
     """Learning rate of the last step, reached along a cosine."""
-    warm_up: int = 500
+    warm_up: Extent = 500
     """Steps over which the learning rate rises from 0."""
-    beta2: float = 0.99
+    beta2: Share = 0.99
     """Decay of Adam's second moment, per step."""
-    clip: float = 1.0
+    clip: Rate = 1.0
     """Greatest norm of the gradient; longer ones are shortened to it."""
-    average_decay: float = 0.999
+    average_decay: Share = 0.999
     """Share of the averaged weights that stays, per step."""
-    seed: int = 1
+    seed: Extent = 1
     """Seed of the weights and of the choice of crops."""
 
     device: Device = "auto"
     """What to compute on."""
     precision: Precision = "32-true"
     """Numbers to compute with; 16 bits pay on GPUs alone."""
-    threads: int = 0
+    threads: Extent = 0
     """Processor threads; 0 takes one per core."""
-    log_every: int = 50
+    log_every: Positive = 50
     """Steps between lines of metrics."""
-    check_every: int = 500
+    check_every: Positive = 500
     """Steps between checkpoints; each also measures the held-out pictures."""
-    sample_every: int = 2500
+    sample_every: Positive = 2500
     """Steps between sample sheets."""
     tensorboard: bool = True
     """Also write events for TensorBoard."""
@@ -128,9 +129,8 @@ class _Pictures:
     bicubic_psnr: float  # dB, on the held-out pictures
 
 
-def _prepare(config: Config, out: Path, progress: Progress) -> _Pictures:
-    """Find, decode and split the pictures; put the held-out ones into the run."""
-    files = find_pictures(config.data)
+def _prepare(config: Config, files: list[Path], out: Path, progress: Progress) -> _Pictures:
+    """Split and decode the pictures; put the held-out ones into the run."""
     training, held_out = split_files(files, config.valid)
     prepare = partial(
         prepare_pairs,
@@ -183,6 +183,7 @@ def train(config: Config, out: Path) -> None:
         InputError: The data cannot be used, or ``out`` holds another run.
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the run stopped with a checkpoint.
     """
+    files = find_pictures(config.data)
     open_run(out, RECIPE, config)
     progress = Progress(config.steps)
     fabric = start_fabric(
@@ -199,7 +200,7 @@ def train(config: Config, out: Path) -> None:
     if start:
         progress.say(f"{out}: continues after step {start} of {config.steps}")
     effort = Effort(cpu_seconds)
-    pictures = _prepare(config, out, progress)
+    pictures = _prepare(config, files, out, progress)
     draw = partial(
         draw_batch,
         pairs=pictures.training,
