@@ -7,8 +7,8 @@ import msgspec
 from cyclopts import Parameter
 
 from anamorph.checking import check as run_checks
+from anamorph.commands.progress import locate
 from anamorph.errors import InputError
-from anamorph.loading import resolve
 
 Device = Literal["auto", "cpu", "cuda", "tensorrt", "coreml", "directml", "openvino"]
 
@@ -27,7 +27,7 @@ def check(
         raise InputError("no model given; name one from `anamorph models`, or a path")
     failed = False
     for model in models:
-        report = run_checks(resolve(model), device=device)
+        report = run_checks(locate(model), device=device)
         failed |= not report.ok
         if json:
             fields = {"model": model, "ok": report.ok, "findings": report.findings}

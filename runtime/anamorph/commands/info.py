@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from anamorph.card import Card, Port, encode
-from anamorph.loading import resolve
+from anamorph.commands.progress import locate
 from anamorph.model_file import read_card
 
 
@@ -19,7 +19,7 @@ def info(model: str, *, json: Annotated[bool, Parameter(negative=())] = False) -
         model: Name (see `anamorph models`), path, https:// or hf:// address.
         json: Print the card as it stands in the file.
     """
-    path = resolve(model)
+    path = locate(model)
     card = read_card(path)
     if json:
         sys.stdout.write(encode(card).decode() + "\n")

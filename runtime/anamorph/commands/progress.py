@@ -1,6 +1,7 @@
 """Progress on standard error: a bar with time left on a terminal, plain lines elsewhere."""
 
 import sys
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -52,6 +53,19 @@ class Progress:
             self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
         else:
             print(line, file=sys.stderr, flush=True)
+
+
+def locate(model: str) -> Path:
+    """Return a model's file; if it has to be downloaded, show how that goes."""
+    from anamorph.loading import resolve
+
+    with Progress(total=1, what=f"downloading {model}") as progress:
+
+        def show(received: int, expected: int | None) -> None:
+            if expected:
+                progress.update(received / expected)
+
+        return resolve(model, progress=show)
 
 
 def _bar() -> "RichProgress":

@@ -11,7 +11,7 @@ import msgspec
 from cyclopts import Parameter
 
 from anamorph import batch
-from anamorph.commands.progress import Progress
+from anamorph.commands.progress import Progress, locate
 from anamorph.errors import AnamorphError, InputError, OutputError
 from anamorph.picture_format import FORMATS, check_quality, format_for
 from anamorph.picture_reader import MAX_PIXELS
@@ -103,7 +103,7 @@ def upscale(
 
     from anamorph.loading import load
 
-    upscaler = load(model, device=device, threads=threads)
+    upscaler = load(locate(model), device=device, threads=threads)
     if STREAM in inputs:
         return _upscale_stdin(upscaler, output, options, json=json)
     jobs = batch.plan(
