@@ -1,0 +1,85 @@
+"""Log-mel spectrogram as fixed convolutions: Kong et al., "HiFi-GAN", 2020, its mel at 22.05 kHz.
+
+Differs from the paper's code in that edges are padded with zeros instead of mirrored, so that the
+context is finite and the same everywhere.
+"""
+
+import math
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_POWER_FLOOR: Final = 1e-9  # under the root: keeps the gradient of silence finite
+_LOG_FLOOR: Final = 1e-5
+
+
+def dft_basis(n_fft: int) -> NDArray[np.float64]:
+    """Return the real, then the imaginary rows of the one-sided discrete Fourier transform.
+
+    The product of bin and sample is reduced modulo ``n_fft`` as an integer before it becomes a
+    phase: unreduced float32 phases miss librosa's log-mel by 0.06, these by 4e-5.
+
+    Returns:
+        float64 (2 * (n_fft // 2 + 1), n_fft).
+    """
+    turns = np.outer(np.arange(n_fft // 2 + 1), np.arange(n_fft)) % n_fft
+    phases = turns * (2 * math.pi / n_fft)
+    return np.concatenate([np.cos(phases), -np.sin(phases)])
+
+
+class MelAnalysis(nn.Module):
+    """Turn a waveform into a log-mel spectrogram.
+
+    Args:
+        sample_rate: Hz.
+        n_fft: Samples per frame; the Hann window is as long.
+        hop_length: Samples from one frame to the next.
+        n_mels: Number of bands on Slaney's mel scale, each of equal area.
+        fmin: Lower edge of the lowest band, Hz.
+        fmax: Upper edge of the highest band, Hz.
+    """
+
+    def __init__(
+        self,
+        *,
+        sample_rate: int = 22050,
+        n_fft: int = 1024,
+        hop_length: int = 256,
+        n_mels: int = 80,
+        fmin: float = 0.0,
+        fmax: float = 8000.0,
+    ) -> None:
+        super().__init__()
+        import librosa
+
+        self.hop_length = hop_length
+        self.padding = (n_fft - hop_length) // 2
+        window = 0.5 - 0.5 * np.cos(2 * math.pi * np.arange(n_fft) / n_fft)  # periodic Hann
+        basis = dft_basis(n_fft) * window
+        bands = librosa.filters.mel(
+            sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, dtype=np.float64
+        )
+        self.basis: Tensor
+        self.bands: Tensor
+        self.register_buffer("basis", torch.from_numpy(basis).float().unsqueeze(1))
+        self.register_buffer("bands", torch.from_numpy(bands).float().unsqueeze(2))
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Analyse a waveform.
+
+        Args:
+            waveform: float32 (batch, samples) in [-1, 1], at least one hop.
+
+        Returns:
+            float32 (batch, n_mels, samples // hop_length), natural log of amplitude.
+        """
+        padded = F.pad(waveform.unsqueeze(1), (self.padding, self.padding))  # (b, 1, samples)
+        spectrum = F.conv1d(padded, self.basis, stride=self.hop_length)  # (b, 2 * bins, frames)
+        real, imaginary = spectrum.chunk(2, dim=1)  # (b, bins, frames) each
+        magnitude = (real.square() + imaginary.square() + _POWER_FLOOR).sqrt()
+        mel = F.conv1d(magnitude, self.bands)  # (b, n_mels, frames)
+        return mel.clamp(min=_LOG_FLOOR).log()
