@@ -23,7 +23,7 @@ from anamorph_training.evaluation.upscaling import (
 
 def upscale(
     *,
-    model: Annotated[tuple[str, ...], Parameter(alias="-m")] = ("bicubic", "photo-x4"),
+    model: Annotated[tuple[str, ...], Parameter(alias="-m", negative=())] = ("bicubic", "photo-x4"),
     pairs: Path | None = None,
     data: Path | None = None,
     scale: Literal[2, 3, 4] = 4,
