@@ -63,7 +63,7 @@ def draw_batch(
 
 def to_tensor(images: NDArray[np.uint8]) -> Tensor:
     """Turn uint8 (batch, height, width, 3) into float32 (batch, 3, height, width) in [0, 1]."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(255)
+    return torch.tensor(images).permute(0, 3, 1, 2).float().div_(255)
 
 
 class Prefetch(Generic[T]):

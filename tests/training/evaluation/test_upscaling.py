@@ -1,0 +1,145 @@
+"""Measuring upscalers on pairs and folders, by function and by command."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.runtime.tiny_models import tiny_upscaler
+from tests.training.conftest import smooth_picture
+
+from anamorph import cli
+from anamorph.errors import InputError
+from anamorph.picture import Picture
+from anamorph_training.data.folder import decode
+from anamorph_training.degradation import imresize, shrink
+from anamorph_training.evaluation.upscaling import (
+    find_method,
+    measure,
+    read_folder,
+    read_pairs,
+    write_crops,
+)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Return a folder of two pairs at x2, one of them grey."""
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    for name, high in (
+        ("a", smooth_picture(0, 48, 64)),
+        ("grey", smooth_picture(1, 40, 40)[..., 0]),
+    ):
+        Picture(high).save(folder / f"{name}_HR.png")
+        Picture(shrink(np.atleast_3d(high), 2)).save(folder / f"{name}_LR.png")
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    """Return the path of a tiny upscaler at x2."""
+    return str(tiny_upscaler(tmp_path / "tiny.onnx", scale=2))
+
+
+def test_reads_pairs_and_their_scale(pairs: Path) -> None:
+    examples = read_pairs(pairs)
+    assert [(example.name, example.scale) for example in examples] == [("a", 2), ("grey", 2)]
+    assert examples[1].high.shape == (40, 40, 3)
+
+
+def test_a_folder_is_shrunk_bicubically(photos: Path) -> None:
+    example = read_folder(photos, 4)[0]
+    np.testing.assert_array_equal(example.low, shrink(example.high, 4))
+
+
+def test_bicubic_beats_what_knows_nothing(pairs: Path) -> None:
+    examples = read_pairs(pairs)
+    bicubic, pictures = measure(
+        "bicubic", find_method("bicubic", 2, device="cpu", threads=1), examples
+    )
+    black, _ = measure("black", lambda low: np.zeros_like(low.repeat(2, 0).repeat(2, 1)), examples)
+    assert bicubic.psnr_y > black.psnr_y + 10
+    assert bicubic.ssim_y > black.ssim_y
+    np.testing.assert_array_equal(pictures[0], imresize(examples[0].low, 2))
+
+
+def test_the_sheet_shows_every_method(pairs: Path, tmp_path: Path) -> None:
+    examples = read_pairs(pairs)
+    made = [[example.high for example in examples]]
+    write_crops(tmp_path / "sheet.png", examples, ["perfect"], made, side=32)
+    sheet = decode(tmp_path / "sheet.png")
+    assert sheet.shape[1] == 3 * 32 + 2 * 4
+    np.testing.assert_array_equal(sheet[18:50, 36:68], sheet[18:50, 72:104])
+
+
+def test_the_command_prints_json(
+    pairs: Path, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = tmp_path / "out" / "sheet.png"
+    command = ["evaluate", "upscale", "--pairs", str(pairs), "-m", "lanczos", "-m", model]
+    assert cli.main([*command, "--json", "--device", "cpu", "--sheet", str(sheet)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["scale"] == 2
+    assert [result["model"] for result in report["results"]] == ["lanczos", model]
+    for result in report["results"]:
+        scores = [image["psnr_y"] for image in result["images"]]
+        assert result["psnr_y"] == pytest.approx(np.mean(scores))
+    assert sheet.exists()
+
+
+def test_the_command_prints_a_table(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evaluate", "upscale", "--data", str(photos), "-m", "bicubic"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 8
+    assert lines[0].split() == ["bicubic"]
+    assert lines[-1].startswith("mean")
+
+
+def test_wrong_use_is_said_clearly(
+    pairs: Path, photos: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for options, words in (
+        ([], "either as --pairs DIR or as --data DIR"),
+        (["--pairs", str(photos)], "holds no pairs"),
+        (["--data", str(photos), "-m", model, "--scale", "4"], "enlarges x2"),
+        (["--pairs", str(pairs), "-m", "nosuchmodel"], "nosuchmodel"),
+    ):
+        assert cli.main(["evaluate", "upscale", *options]) == 1
+        assert words in capsys.readouterr().err
+
+
+def test_pairs_that_do_not_belong_together_are_refused(pairs: Path) -> None:
+    Picture(smooth_picture(0, 10, 30)).save(pairs / "a_LR.png", force=True)
+    with pytest.raises(InputError, match="no whole multiple"):
+        read_pairs(pairs)
+    (pairs / "a_LR.png").unlink()
+    with pytest.raises(InputError, match="has no partner"):
+        read_pairs(pairs)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "psnr", "ssim"),
+    [
+        ("Set5/x2", 33.67, None),
+        ("Set5/x4", 28.43, 0.811),
+        ("Set14/x2", 30.33, None),
+        ("Set14/x4", 26.09, 0.705),
+    ],
+)
+def test_bicubic_gives_the_literatures_figures(name: str, psnr: float, ssim: float | None) -> None:
+    root = os.environ.get("ANAMORPH_DATA")
+    if not root:
+        pytest.skip("ANAMORPH_DATA is not set: the test sets are not here")
+    scale = int(name[-1])
+    examples = read_pairs(Path(root, "super_resolution", name))
+    enlarge = find_method("bicubic", scale, device="cpu", threads=1)
+    result, _ = measure("bicubic", enlarge, examples)
+    assert result.psnr_y == pytest.approx(psnr, abs=0.005)
+    if ssim is not None:
+        assert result.ssim_y == pytest.approx(ssim, abs=0.0005)
+    if name == "Set14/x4":
+        comic = next(score for score in result.images if score.image.endswith("005"))
+        assert comic.psnr_y == pytest.approx(21.69, abs=0.005)

@@ -1,0 +1,235 @@
+"""What every recipe keeps: four names, learning, and a resume that changes nothing."""
+
+import dataclasses
+import inspect
+import json
+import multiprocessing
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from tests.training.conftest import smooth_picture
+from torch import Tensor, nn
+
+from anamorph.errors import InputError
+from anamorph.picture import Picture
+from anamorph_training.commands import recipe_names
+from anamorph_training.loop.checkpoints import load_checkpoint
+from anamorph_training.loop.journal import read_metrics
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """The least of a recipe: its options, and the loss below which it overfits one batch."""
+
+    options: dict[str, Any]
+    overfit: dict[str, Any]
+    bound: float
+    make_data: Callable[[Path, int], None]
+
+
+def make_pictures(folder: Path, count: int) -> None:
+    folder.mkdir(exist_ok=True)
+    for seed in range(count):
+        Picture(smooth_picture(seed, 24, 24)).save(folder / f"{seed}.png")
+
+
+QUIET = {"threads": 1, "device": "cpu", "tensorboard": False, "seed": 3}
+RECIPES = {
+    "srresnet": Tiny(
+        options=QUIET
+        | {"scale": 2, "channels": 8, "blocks": 1, "head_kernel": 3, "tail_kernel": 3}
+        | {"batch": 2, "patch": 8, "steps": 40, "warm_up": 4, "learning_rate": 1e-3}
+        | {"log_every": 5, "check_every": 5, "sample_every": 40},
+        overfit={"steps": 300, "patch": 12, "channels": 16, "learning_rate": 5e-3}
+        | {"batch_norm": False, "upsampling": "direct", "image_skip": True, "check_every": 300},
+        bound=0.02,
+        make_data=make_pictures,
+    )
+}
+EACH = pytest.mark.parametrize("name", sorted(RECIPES))
+
+
+def recipe(name: str) -> ModuleType:
+    return import_module(f"anamorph_training.recipes.{name}")
+
+
+def configure(name: str, data: Path, **changes: Any) -> Any:
+    return recipe(name).Config(data=data, **{**RECIPES[name].options, **changes})
+
+
+def last_state(run: Path) -> dict[str, Tensor]:
+    found = load_checkpoint(run)
+    assert found is not None
+    step, state = found
+    optimizer = state["optimizer"]["state"]
+    moments = {f"{i}.{k}": v for i, s in optimizer.items() for k, v in s.items()}
+    return {"step": torch.tensor(step), **state["network"], **moments} | {
+        f"average.{name}": value for name, value in state["average"].items()
+    }
+
+
+def assert_same_state(one: Path, other: Path) -> None:
+    first, second = last_state(one), last_state(other)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+def test_every_recipe_is_tested_here() -> None:
+    assert set(recipe_names()) == set(RECIPES)
+
+
+@EACH
+def test_has_the_four_names_in_order(name: str) -> None:
+    module = recipe(name)
+    source = inspect.getsource(module)
+    places = [
+        source.index(start) for start in ("class Config", "def build(", "def train(", "def main(")
+    ]
+    assert places == sorted(places)
+    assert dataclasses.is_dataclass(module.Config)
+    for word in ("zero_grad()", "backward(", ".step()"):
+        assert word in inspect.getsource(module.train)
+
+
+@EACH
+def test_documents_every_field(name: str) -> None:
+    source = inspect.getsource(recipe(name).Config).splitlines()
+    for field in dataclasses.fields(recipe(name).Config):
+        (line,) = (i for i, text in enumerate(source) if text.startswith(f"    {field.name}: "))
+        assert source[line + 1].strip().startswith('"""'), field.name
+
+
+@EACH
+def test_overfits_one_batch(name: str, tmp_path: Path) -> None:
+    RECIPES[name].make_data(tmp_path / "data", 1)
+    config = configure(name, tmp_path / "data", **RECIPES[name].overfit)
+    recipe(name).train(config, tmp_path / "run")
+    losses = [row["loss"] for row in read_metrics(tmp_path / "run") if "loss" in row]
+    assert losses[-1] < RECIPES[name].bound < losses[0]
+
+
+@EACH
+def test_builds_a_network_that_learns_from_its_seed_alone(name: str, tmp_path: Path) -> None:
+    config = configure(name, tmp_path)
+    networks: list[nn.Module] = []
+    for _ in range(2):
+        torch.manual_seed(5)
+        networks.append(recipe(name).build(config))
+    for one, other in zip(*(network.parameters() for network in networks), strict=True):
+        assert torch.equal(one, other)
+
+
+@EACH
+def test_stopped_half_way_and_resumed_ends_in_the_same_weights(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RECIPES[name].make_data(tmp_path / "data", 4)
+    config = configure(name, tmp_path / "data")
+    module = recipe(name)
+    module.train(config, tmp_path / "unbroken")
+    with monkeypatch.context() as patch:
+        steps = 0
+
+        def interrupt_at_17(*arguments: Any, **options: Any) -> None:
+            nonlocal steps
+            steps += 1
+            if steps == 17:
+                signal.raise_signal(signal.SIGTERM)
+            update(*arguments, **options)
+
+        update = module.update_average
+        patch.setattr(module, "update_average", interrupt_at_17)
+        with pytest.raises(KeyboardInterrupt):
+            module.train(config, tmp_path / "broken")
+    assert last_state(tmp_path / "broken")["step"] == 17
+    module.train(config, tmp_path / "broken")
+    assert_same_state(tmp_path / "unbroken", tmp_path / "broken")
+    rows = [row["step"] for row in read_metrics(tmp_path / "broken") if "loss" in row]
+    assert rows == list(range(5, 41, 5))
+
+
+@EACH
+def test_survives_ten_kills_with_the_same_weights(name: str, tmp_path: Path) -> None:
+    RECIPES[name].make_data(tmp_path / "data", 4)
+    config = configure(name, tmp_path / "data", steps=150, check_every=3)
+    # A server that has imported everything forks each attempt in milliseconds.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([f"anamorph_training.recipes.{name}"])
+    train = recipe(name).train
+
+    def start(run: Path) -> multiprocessing.process.BaseProcess:
+        process = context.Process(target=train, args=(config, run))
+        process.start()
+        return process
+
+    start(tmp_path / "first").join()  # pays for the imports and for decoding
+    begin = time.monotonic()
+    start(tmp_path / "unbroken").join()
+    duration = time.monotonic() - begin
+    moments = random.Random(time.time_ns())
+    kills = 0
+    while kills < 10:
+        process = start(tmp_path / "killed")
+        process.join(moments.uniform(0, duration / 4))
+        assert process.exitcode in (None, 0)
+        if process.exitcode == 0:  # done before ten kills: break another run
+            assert_same_state(tmp_path / "unbroken", tmp_path / "killed")
+            (tmp_path / "killed").rename(tmp_path / f"done{kills}")
+            continue
+        process.kill()
+        process.join()
+        kills += process.exitcode == -signal.SIGKILL
+    process = start(tmp_path / "killed")
+    process.join()
+    assert process.exitcode == 0
+    assert_same_state(tmp_path / "unbroken", tmp_path / "killed")
+    steps = [row["step"] for row in read_metrics(tmp_path / "killed") if "loss" in row]
+    assert steps == sorted(set(steps))
+
+
+@EACH
+def test_leaves_everything_that_export_needs(name: str, tmp_path: Path) -> None:
+    RECIPES[name].make_data(tmp_path / "data", 4)
+    config = configure(name, tmp_path / "data", data_name="waves", licence="CC0-1.0")
+    recipe(name).train(config, tmp_path / "run")
+    provenance = json.loads((tmp_path / "run" / "provenance.json").read_text())
+    assert provenance["recipe"] == name
+    assert provenance["steps"] == config.steps
+    assert provenance["cpu_hours"] >= 0
+    (dataset,) = provenance["datasets"]
+    assert (dataset["name"], dataset["licence"], dataset["items"]) == ("waves", "CC0-1.0", 3)
+    assert list((tmp_path / "run" / "holdout").glob("*.png"))
+    assert list((tmp_path / "run" / "samples").glob("*.png"))
+    waits = [row["data_wait_share"] for row in read_metrics(tmp_path / "run") if "loss" in row]
+    assert all(0 <= share <= 1 for share in waits)
+    config = dataclasses.replace(config, learning_rate=0.5)
+    with pytest.raises(InputError, match=r"learning_rate 0\.001 -> 0\.5"):
+        recipe(name).train(config, tmp_path / "run")
+
+
+@EACH
+def test_a_finished_run_is_left_as_it_is(name: str, tmp_path: Path) -> None:
+    RECIPES[name].make_data(tmp_path / "data", 2)
+    config = configure(name, tmp_path / "data")
+    recipe(name).train(config, tmp_path / "run")
+    before = last_state(tmp_path / "run")
+    recipe(name).train(config, tmp_path / "run")
+    after = last_state(tmp_path / "run")
+    assert all(torch.equal(value, after[key]) for key, value in before.items())
+
+
+@EACH
+def test_bad_data_is_an_error_before_a_run_begins(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        recipe(name).train(configure(name, tmp_path / "absent"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,64 @@
+"""The verb `train`: lists recipes without PyTorch, teaches, and runs one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from anamorph import cli
+from anamorph_training.commands import recipe_names
+
+TINY = ["--scale=2", "--channels=8", "--blocks=1", "--batch=2", "--patch=8", "--steps=4"]
+
+
+def test_listing_recipes_imports_no_pytorch() -> None:
+    code = (
+        "import sys; from anamorph_training.commands import recipe_names;"
+        "assert 'srresnet' in recipe_names(); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_every_recipe_says_what_it_is() -> None:
+    for name, summary in recipe_names().items():
+        assert summary.endswith("."), name
+
+
+def test_help_teaches_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "srresnet", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "--patch" in shown
+    assert "Side of a low-resolution crop, in pixels." in shown
+    assert "Folder of the run; an unfinished run continues." in shown
+
+
+def test_trains_from_the_command_line(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "srresnet", "--data", str(photos), "--out", str(tmp_path / "run"), *TINY]
+    assert cli.main(command) == 0
+    assert "dB" in capsys.readouterr().err
+    assert (tmp_path / "run" / "checkpoints" / "000000004.safetensors").exists()
+    assert list((tmp_path / "run" / "events").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--patch", "0"), ("--learning-rate", "-1"), ("--scale", "5"), ("--average-decay", "1")],
+)
+def test_numbers_out_of_range_are_wrong_usage(
+    option: str, value: str, photos: Path, tmp_path: Path
+) -> None:
+    command = ["train", "srresnet", "--data", str(photos), "--out", str(tmp_path / "run")]
+    with pytest.raises(SystemExit):
+        cli.main([*command, option, value])
+    assert not (tmp_path / "run").exists()
+
+
+def test_pictures_too_small_for_the_patch_are_an_error(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "srresnet", "--data", str(photos), "--out", str(tmp_path / "run")]
+    assert cli.main([*command, "--patch", "100"]) == 1
+    assert "at least 400 x 400 pixels" in capsys.readouterr().err
