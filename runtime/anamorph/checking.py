@@ -123,13 +123,15 @@ def _gate(card: Card) -> Finding:
 
 def _upscaler_findings(model: ModelFile, session: Session) -> Iterator[Finding]:
     card = session.card
-    if (largest := _least_side(card) + 22 * card.size_multiple) > _LARGEST_SIDE:
+    if (largest := _least_side(card) + 23 * card.size_multiple) > _LARGEST_SIDE:
         yield Finding("shapes", "note", f"not tried: they take pictures of {largest} pixels")
         return
     outputs = _run_sizes(session)
     sizes = ", ".join(f"{width} x {height}" for height, width in outputs)
     yield _ok("shapes", f"{sizes} pixels, each times {card.scale}, in batches of 1 and 2")
-    yield _finite(outputs)
+    yield (finite := _finite(outputs))
+    if not finite.ok:
+        return
     yield _range(card, outputs)
     yield _batches(session, outputs)
     yield _determinism(session, outputs)
@@ -152,10 +154,10 @@ def _picture(seed: int, height: int, width: int) -> Floats:
 
 
 def _run_sizes(session: Session) -> dict[tuple[int, int], Floats]:
-    """Upscale pictures of least, odd and prime sides; the session checks the shapes."""
+    """Upscale pictures of least, odd and even sides; the session checks the shapes."""
     least, multiple = _least_side(session.card), session.card.size_multiple
-    sides = [(least, least), (least, least + 16 * multiple), (least + 12 * multiple, least)]
-    sides.append((least + 16 * multiple, least + 22 * multiple))
+    steps = ((0, 0), (0, 17), (12, 1), (16, 23))
+    sides = [(least + rows * multiple, least + columns * multiple) for rows, columns in steps]
     return {(height, width): session.run(_picture(0, height, width)) for height, width in sides}
 
 

@@ -1,8 +1,9 @@
 """Fetch a model from the Hugging Face hub, through its own client (extra ``hub``)."""
 
+import contextlib
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -54,14 +55,27 @@ def download(source: str, part: Path, *, progress: Progress | None, max_bytes: i
         if progress:
             progress(0, size)
         # The hub's own cache would keep a second copy, which `anamorph cache` knows nothing of.
-        with tempfile.TemporaryDirectory(prefix=cache.PART_PREFIX, dir=part.parent) as folder:
-            Path(hub.hf_hub_download(**place, local_dir=folder, tqdm_class=None)).replace(part)
+        scratch = tempfile.TemporaryDirectory(prefix=cache.PART_PREFIX, dir=part.parent)
+        with scratch as folder, _without_bar(hub):
+            Path(hub.hf_hub_download(**place, local_dir=folder)).replace(part)
         if progress and size:
             progress(size, size)
     except AnamorphError:
         raise
     except Exception as error:
         raise _explained(source, hub, error) from None
+
+
+@contextlib.contextmanager
+def _without_bar(hub: ModuleType) -> Iterator[None]:
+    """Keep the hub's own progress bar off the terminal: only our command line writes there."""
+    shown = not hub.utils.are_progress_bars_disabled()
+    hub.utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            hub.utils.enable_progress_bars()
 
 
 def check_length(source: str, length: int | None, max_bytes: int) -> None:
@@ -80,6 +94,8 @@ def check_length(source: str, length: int | None, max_bytes: int) -> None:
 def _import_hub(source: str) -> ModuleType:
     try:
         import huggingface_hub
+        import huggingface_hub.errors
+        import huggingface_hub.utils
     except ImportError:
         raise UnavailableError(
             f"{source}: hf:// needs an extra; run: pip install 'anamorph[hub]'"
