@@ -45,7 +45,13 @@ def test_trains_from_the_command_line(
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--patch", "0"), ("--learning-rate", "-1"), ("--scale", "5"), ("--average-decay", "1")],
+    [
+        ("--patch", "0"),
+        ("--learning-rate", "-1"),
+        ("--scale", "5"),
+        ("--head-kernel", "4"),
+        ("--average-decay", "1"),
+    ],
 )
 def test_numbers_out_of_range_are_wrong_usage(
     option: str, value: str, photos: Path, tmp_path: Path

@@ -229,6 +229,16 @@ def test_a_finished_run_is_left_as_it_is(name: str, tmp_path: Path) -> None:
 
 
 @EACH
+def test_a_run_refuses_to_continue_on_other_data(name: str, tmp_path: Path) -> None:
+    RECIPES[name].make_data(tmp_path / "data", 3)
+    config = configure(name, tmp_path / "data")
+    recipe(name).train(config, tmp_path / "run")
+    RECIPES[name].make_data(tmp_path / "more", 5)
+    with pytest.raises(InputError, match="have changed since it began"):
+        recipe(name).train(dataclasses.replace(config, data=tmp_path / "more"), tmp_path / "run")
+
+
+@EACH
 def test_bad_data_is_an_error_before_a_run_begins(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         recipe(name).train(configure(name, tmp_path / "absent"), tmp_path / "run")

@@ -24,6 +24,4 @@ def start_fabric(*, device: Device, precision: Precision, threads: int, seed: in
     torch.set_flush_denormal(True)
     torch.backends.cudnn.benchmark = False
     torch.manual_seed(seed)
-    return Fabric(
-        accelerator=device, devices=1 if device != "auto" else "auto", precision=precision
-    )
+    return Fabric(accelerator=device, devices=1, precision=precision)

@@ -24,12 +24,12 @@ from anamorph_training.loop.effort import Effort
 from anamorph_training.loop.interruption import Interruption
 from anamorph_training.loop.journal import Journal, Progress
 from anamorph_training.loop.meter import Meter
-from anamorph_training.loop.provenance import write_provenance
+from anamorph_training.loop.provenance import check_datasets, write_provenance
 from anamorph_training.loop.run_folder import open_run
 from anamorph_training.loop.schedule import set_learning_rate, warm_cosine
 from anamorph_training.losses import l1
 from anamorph_training.networks.srresnet import SRResNet
-from anamorph_training.options import Extent, Positive, Rate, Share
+from anamorph_training.options import Extent, Odd, Positive, Rate, Share
 from anamorph_training.validation import bicubic, enlarge, mean_psnr, write_samples
 
 RECIPE: Final = "srresnet"
@@ -44,7 +44,7 @@ class Config:
     valid: Path | None = None
     """Folder of held-out photographs; without it every 20th of --data is held out."""
     cache: Path | None = None
-    """Folder for decoded pictures; without it, one in the user's cache."""
+    """Folder for decoded pictures, 3 bytes a pixel; without it, one in the user's cache."""
     data_name: str = "own pictures"
     """Name of the data set, for the model's card."""
     licence: str = "unknown"
@@ -56,9 +56,9 @@ class Config:
     """Width of the network, in features; multiples of 16 run fastest."""
     blocks: Extent = 16
     """Number of residual blocks."""
-    head_kernel: Positive = 9
+    head_kernel: Odd = 9
     """Side of the first convolution, odd, in input pixels."""
-    tail_kernel: Positive = 9
+    tail_kernel: Odd = 9
     """Side of the last convolution, odd, in output pixels (in input pixels where direct)."""
     batch_norm: bool = True
     """Normalise inside the blocks, as the paper does; small networks do better without."""
@@ -148,6 +148,7 @@ def _prepare(config: Config, files: list[Path], out: Path, progress: Progress) -
         digest=folder_digest(config.data, [pair.source for pair in pairs]),
         items=len(pairs),
     )
+    check_datasets(out, [dataset])
     baseline = mean_psnr(held, config.scale, partial(bicubic, scale=config.scale))
     return _Pictures(pairs, held, dataset, baseline)
 
@@ -180,7 +181,7 @@ def train(config: Config, out: Path) -> None:
     """Train, or continue the run in ``out`` where it left off.
 
     Raises:
-        InputError: The data cannot be used, or ``out`` holds another run.
+        InputError: The data cannot be used, or ``out`` holds another run, or one on other data.
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the run stopped with a checkpoint.
     """
     files = find_pictures(config.data)
