@@ -118,14 +118,14 @@ def check_analysis(analysis: nn.Module, setting: MelSetting | None = None) -> Fi
                 "correct its padding, hop or bands"
             )
         error = np.abs(got - expected)
+        # Not above is not the same as below: NaN is neither.
+        if not (error.max() <= GREATEST_ERROR and error.mean() <= GREATEST_MEAN_ERROR):
+            raise GateError(
+                f"analysis: log-mel misses librosa's by {error.max():.2g} at most and "
+                f"{error.mean():.2g} in the mean, {GREATEST_ERROR:g} and {GREATEST_MEAN_ERROR:g} "
+                "are allowed; compute the phases of the Fourier basis in float64, modulo n_fft"
+            )
         worst, mean = max(worst, float(error.max())), max(mean, float(error.mean()))
-    # Negated, so that NaN is refused as well.
-    if not (worst <= GREATEST_ERROR and mean <= GREATEST_MEAN_ERROR):
-        raise GateError(
-            f"analysis: log-mel misses librosa's by {worst:.2g} at most and {mean:.2g} in the "
-            f"mean, {GREATEST_ERROR:g} and {GREATEST_MEAN_ERROR:g} are allowed; compute the "
-            "phases of the Fourier basis in float64, modulo n_fft"
-        )
     return Finding(
         "analysis",
         f"{worst:.1e} at most, {mean:.1e} in the mean",

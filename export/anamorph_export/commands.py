@@ -12,7 +12,7 @@ from anamorph.errors import InputError
 if TYPE_CHECKING:
     from anamorph.card import Card
     from anamorph_export.gate import Finding
-    from anamorph_export.measuring import Pair
+    from anamorph_training.evaluation.upscaling import Example
 
 export = App(
     name="export",
@@ -56,7 +56,7 @@ def export_run(
         json: Print the findings and the card as one JSON object.
     """
     from anamorph_export.deploying import Identity, check_target, deploy_upscaler
-    from anamorph_export.measuring import holdout_pairs
+    from anamorph_export.measuring import read_holdout
     from anamorph_export.runs import read_run
 
     check_target(output, force=force)
@@ -80,12 +80,12 @@ def export_run(
         output,
         identity=identity,
         provenance=trained.provenance,
-        holdout=holdout_pairs(trained.holdout, scale),
+        holdout=read_holdout(run, scale),
         test_sets=_read_test_sets(test_set, scale),
         force=force,
         report=report,
     )
-    _show(output, card, findings, json=json)
+    show(output, card, findings, json=json)
     return 0
 
 
@@ -106,19 +106,20 @@ def _at_least_one(model_version: int) -> int:
     return model_version
 
 
-def _read_test_sets(options: tuple[str, ...], scale: int) -> "dict[str, list[Pair]]":
-    from anamorph_export.measuring import given_pairs
+def _read_test_sets(options: tuple[str, ...], scale: int) -> "dict[str, list[Example]]":
+    from anamorph_export.measuring import read_test_set
 
     sets = {}
     for option in options:
         name, equals, folder = option.partition("=")
         if not (name and equals and folder):
             raise InputError(f"test set {option!r}: give NAME=DIR, such as Set5=data/Set5/x4")
-        sets[name] = given_pairs(Path(folder), scale)
+        sets[name] = read_test_set(Path(folder), scale)
     return sets
 
 
-def _show(output: Path, card: "Card", findings: "list[Finding]", *, json: bool) -> None:
+def show(output: Path, card: "Card", findings: "list[Finding]", *, json: bool) -> None:
+    """Print what the gate found, for people or for machines."""
     if json:
         report = {
             "file": str(output),

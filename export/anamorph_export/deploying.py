@@ -1,5 +1,6 @@
 """Lead a trained network through the gate into a file, or leave no file."""
 
+import contextlib
 import datetime
 import os
 import tempfile
@@ -21,9 +22,10 @@ from anamorph_export import gate, upscaling
 from anamorph_export.exporting import MINIMUM_ONNXRUNTIME, to_onnx
 from anamorph_export.gate import Finding, GateError
 from anamorph_export.graphs import UpscalerGraph, picture_port
-from anamorph_export.measuring import Pair, measure
+from anamorph_export.measuring import measure_file
 from anamorph_export.pictures import natural_pictures, random_pictures
 from anamorph_export.simplifying import round_to_half, simplify
+from anamorph_training.evaluation.upscaling import Example
 
 # Seeds of the pictures: others than any that shaped the graph.
 _EXAMPLE_SEED: Final = 1
@@ -73,8 +75,8 @@ def deploy_upscaler(
     *,
     identity: Identity,
     provenance: Provenance | None = None,
-    holdout: Sequence[Pair],
-    test_sets: Mapping[str, Sequence[Pair]] | None = None,
+    holdout: Sequence[Example],
+    test_sets: Mapping[str, Sequence[Example]] | None = None,
     force: bool = False,
     report: Report = lambda finding: None,
 ) -> Card:
@@ -86,7 +88,7 @@ def deploy_upscaler(
         target: File to write; a temporary file beside it is renamed at the very end.
         identity: Name, version and licence.
         provenance: How the weights came to be.
-        holdout: Truth and low resolution, uint8 (height, width, 3), not trained on.
+        holdout: Pictures that were not trained on.
         test_sets: More of them by name; measured for the card, not judged.
         force: Replace an existing file.
         report: Told of each check that is passed.
@@ -169,8 +171,8 @@ def gate_upscaler(
     data: bytes,
     draft: Card,
     *,
-    holdout: Sequence[Pair],
-    test_sets: Mapping[str, Sequence[Pair]],
+    holdout: Sequence[Example],
+    test_sets: Mapping[str, Sequence[Example]],
     folder: Path,
     report: Report = lambda finding: None,
 ) -> tuple[bytes, Card]:
@@ -196,19 +198,18 @@ def gate_upscaler(
     batches = unseen_batches(draft)
     finding, result = gate.check_parity(reference, run, batches, output_range=1.0)
     report(finding)
-    lows = [low for _, low in holdout]
+    lows = [example.low for example in holdout]
     real = [low.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255) for low in lows[:4]]
     report(upscaling.check_range(run, [*batches[1::2], *real], draft))
     report(upscaling.check_context(run, draft))
     file = folder / "candidate.onnx"
     file.write_bytes(embed_card(data, draft))
     report(upscaling.check_files(file, reference, [*_unseen_pixels(draft), lows[0]], folder))
-    enlarge = _enlarger(file)
-    figures = measure(HOLDOUT, holdout, enlarge, scale=draft.scale)
+    figures = measure_file(file, HOLDOUT, holdout)
     report(upscaling.check_quality(figures))
     metrics = list(figures.metrics())
-    for name, pairs in test_sets.items():
-        metrics += measure(name, pairs, enlarge, scale=draft.scale).metrics()
+    for name, examples in test_sets.items():
+        metrics += measure_file(file, name, examples).metrics()
     card = replace(draft, gate=result, metrics=tuple(metrics))
     return _check_final(embed_card(data, card), folder, report)
 
@@ -244,7 +245,8 @@ def write_model(target: Path, data: bytes, *, force: bool) -> None:
             f"{target}: cannot be written ({error.strerror}); choose another -o"
         ) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _unseen_pixels(card: Card) -> list[Pixels]:
@@ -253,18 +255,6 @@ def _unseen_pixels(card: Card) -> list[Pixels]:
     wide = natural_pictures(1, tile // 2 + 3, 2 * tile + 1, seed=_GATE_SEED + 100)
     tall = random_pictures(1, tile + 9, 17, seed=_GATE_SEED + 101)
     return [np.rint(batch[0].transpose(1, 2, 0) * 255).astype(np.uint8) for batch in (wide, tall)]
-
-
-def _enlarger(file: Path) -> Callable[[Pixels], Pixels]:
-    import anamorph
-
-    upscaler = anamorph.load(file, device="cpu", threads=torch.get_num_threads())
-
-    def enlarge(picture: Pixels) -> Pixels:
-        pixels: Pixels = upscaler.upscale(picture).pixels
-        return pixels
-
-    return enlarge
 
 
 def _check_final(data: bytes, folder: Path, report: Report) -> tuple[bytes, Card]:

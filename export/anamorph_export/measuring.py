@@ -1,21 +1,20 @@
-"""Figures of an upscaler on pictures whose truth is known, beside bicubic's."""
+"""Figures of an exported upscaler on pictures whose truth is known, beside bicubic's."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
 
 from anamorph.card import Metric
 from anamorph.errors import InputError
-from anamorph_training.data.folder import decode
-from anamorph_training.data.pairs import crop_to_multiple
-from anamorph_training.degradation import imresize, shrink, to_uint8
-from anamorph_training.metrics import psnr_y, ssim_y
-
-Pixels = NDArray[np.uint8]
-Pair = tuple[Pixels, Pixels]
+from anamorph_training.evaluation.upscaling import (
+    Example,
+    find_method,
+    measure,
+    read_folder,
+    read_pairs,
+)
 
 
 @dataclass(frozen=True)
@@ -57,56 +56,48 @@ class Figures:
         )
 
 
-def measure(
-    on: str, pairs: Iterable[Pair], enlarge: Callable[[Pixels], Pixels], *, scale: int
-) -> Figures:
-    """Enlarge each picture and compare it with the truth.
+def measure_file(file: Path, on: str, examples: Sequence[Example]) -> Figures:
+    """Run an exported upscaler, and bicubic, on a set of pictures.
 
     Args:
+        file: With its card.
         on: Name of the set.
-        pairs: Truth and its low-resolution partner, uint8 (height, width, 3) each.
-        enlarge: Runs the model on one picture.
-        scale: Output pixels per input pixel.
+        examples: Test pictures of the file's scale.
     """
-    rows = []
-    for high, low in pairs:
-        bicubic = to_uint8(imresize(low, scale))
-        rows.append(
-            [
-                figure(picture, high, scale)
-                for figure in (psnr_y, ssim_y)
-                for picture in (enlarge(low), bicubic)
-            ]
+    threads, scale = torch.get_num_threads(), examples[0].scale
+    model, bicubic = (
+        measure(name, find_method(name, scale, device="cpu", threads=threads), examples)[0]
+        for name in (str(file), "bicubic")
+    )
+    return Figures(on, len(examples), model.psnr_y, bicubic.psnr_y, model.ssim_y, bicubic.ssim_y)
+
+
+def read_holdout(run: Path, scale: int) -> list[Example]:
+    """Read the pictures that a run kept aside, and shrink each bicubically.
+
+    Raises:
+        InputError: The run kept none.
+    """
+    folder = run / "holdout"
+    if not folder.is_dir():
+        raise InputError(
+            f"{run}: kept no held-out pictures, without which quality cannot be checked; "
+            "continue its training"
         )
-    means = [float(mean) for mean in np.minimum(rows, 100).mean(0)]
-    return Figures(on, len(rows), *means)
+    return read_folder(folder, scale)
 
 
-def holdout_pairs(files: Iterable[Path], scale: int) -> list[Pair]:
-    """Read held-out pictures and shrink each by MATLAB's bicubic."""
-    highs = [crop_to_multiple(decode(path), scale) for path in files]
-    return [(high, shrink(high, scale)) for high in highs]
-
-
-def given_pairs(folder: Path, scale: int) -> list[Pair]:
+def read_test_set(folder: Path, scale: int) -> list[Example]:
     """Read a test set: ``NAME_HR.png`` beside ``NAME_LR.png``.
 
     Raises:
-        InputError: There is no pair, or a pair's sizes do not fit the scale.
+        InputError: There is no pair, or one is made for another scale.
     """
-    files = sorted(folder.glob("*_HR.png"))
-    if not files:
-        raise InputError(f"{folder}: holds no *_HR.png with *_LR.png beside it; give a test set")
-    pairs = []
-    for file in files:
-        partner = file.with_name(file.name.replace("_HR.png", "_LR.png"))
-        if not partner.is_file():
-            raise InputError(f"{file}: its partner {partner.name} is missing; add it")
-        high, low = decode(file), decode(partner)
-        if high.shape[:2] != (low.shape[0] * scale, low.shape[1] * scale):
+    examples = read_pairs(folder)
+    for example in examples:
+        if example.scale != scale:
             raise InputError(
-                f"{file}: its size {high.shape[:2]} is not {scale} times that of {partner.name}, "
-                f"{low.shape[:2]}; give the set made for scale {scale}"
+                f"{folder}: {example.name} is made for scale {example.scale}, the model's is "
+                f"{scale}; give the set for that scale"
             )
-        pairs.append((high, low))
-    return pairs
+    return examples

@@ -24,13 +24,11 @@ class Run:
         recipe: Name of its recipe.
         network: With the averaged weights of the last checkpoint, in evaluation mode.
         provenance: How the weights came to be; holds no path.
-        holdout: Pictures that it never trained on, sorted by name.
     """
 
     recipe: str
     network: nn.Module
     provenance: Provenance
-    holdout: tuple[Path, ...]
 
 
 def read_run(folder: Path) -> Run:
@@ -54,7 +52,6 @@ def read_run(folder: Path) -> Run:
         recipe=recipe,
         network=network.eval(),
         provenance=_read_provenance(folder),
-        holdout=tuple(sorted((folder / "holdout").glob("*.png"))),
     )
 
 

@@ -29,7 +29,7 @@ def simplify(network: nn.Module, example: Tensor) -> nn.Module:
         simple.set_submodule(norm_name, nn.Identity())
     for name, module in list(simple.named_modules()):
         if isinstance(module, nn.PReLU) and module.num_parameters == 1:
-            simple.set_submodule(name, nn.LeakyReLU(float(module.weight)))
+            simple.set_submodule(name, nn.LeakyReLU(module.weight.item()))
     return simple.eval()
 
 

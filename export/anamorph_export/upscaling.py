@@ -65,8 +65,8 @@ def check_range(run: Run, batches: Sequence[Floats], card: Card) -> Finding:
         if not worst <= BRIGHTNESS_TOLERANCE:
             raise GateError(
                 f"range: the mean of a colour changes by {worst:.2g} of the range, "
-                f"{BRIGHTNESS_TOLERANCE:g} is allowed; the graph expects another range or order "
-                f"of colours than the card's {low:g} to {high:g}, {', '.join(_colours(card))}"
+                f"{BRIGHTNESS_TOLERANCE:g} is allowed; train the network, or give it the card's "
+                f"range {low:g} to {high:g} and its order {', '.join(card.inputs[0].channels)}"
             )
     return Finding(
         "range",
@@ -158,10 +158,6 @@ def check_quality(figures: Figures, *, least_gain: float = LEAST_GAIN_DB) -> Fin
         f"{figures.psnr_y:.2f} dB, bicubic {figures.psnr_y_bicubic:.2f} dB",
         f"at least {least_gain:g} dB above bicubic",
     )
-
-
-def _colours(card: Card) -> tuple[str, ...]:
-    return card.inputs[0].channels
 
 
 def _difference(kind: str, result: Pixels, expected: NDArray[np.int16]) -> int:

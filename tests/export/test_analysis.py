@@ -1,0 +1,62 @@
+"""The mel analysis in fixed convolutions, right and wrong, against librosa."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from anamorph_export.analysis import MelSetting, check_analysis, probe_signals, reference_log_mel
+from anamorph_export.gate import GateError
+from anamorph_training.networks.mel import MelAnalysis
+
+SETTING = MelSetting()
+
+
+class CarelessMel(MelAnalysis):
+    """The same with phases in float32, not reduced: that of the last bin reaches 3,000 rad."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        index = torch.arange(SETTING.n_fft, dtype=torch.float32)
+        phases = index[: SETTING.n_fft // 2 + 1, None] * (index * (2 * math.pi / SETTING.n_fft))
+        window = torch.hann_window(SETTING.n_fft)
+        basis = torch.cat([phases.cos(), -phases.sin()]) * window
+        self.basis.copy_(basis[:, None])
+
+
+def test_phases_in_float64_modulo_n_fft_agree_with_librosa() -> None:
+    assert check_analysis(MelAnalysis()).check == "analysis"
+
+
+def test_phases_in_float32_are_refused() -> None:
+    with pytest.raises(GateError, match="phases of the Fourier basis in float64"):
+        check_analysis(CarelessMel())
+
+
+def test_other_frames_are_refused() -> None:
+    with pytest.raises(GateError, match="correct its padding"):
+        check_analysis(MelAnalysis(n_mels=40))
+
+
+def test_nan_is_refused() -> None:
+    class Lost(MelAnalysis):
+        def forward(self, waveform: Tensor) -> Tensor:
+            return super().forward(waveform) * float("nan")
+
+    with pytest.raises(GateError, match="misses librosa's by nan"):
+        check_analysis(Lost())
+
+
+def test_the_reference_has_the_stated_frames_and_floor() -> None:
+    silence = np.zeros(4096, np.float32)
+    log_mel = reference_log_mel(silence, SETTING)
+    assert log_mel.shape == (80, (4096 + 2 * 384 - 1024) // 256 + 1)
+    assert log_mel.min() >= math.log(1e-5)
+
+
+def test_probe_signals_are_repeatable_and_in_range() -> None:
+    first, second = probe_signals(22_050), probe_signals(22_050)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert all(signal.dtype == np.float32 and np.abs(signal).max() <= 1 for signal in first)
