@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ def open_run(run: Path, recipe: str, config: "DataclassInstance") -> None:
     Raises:
         InputError: The folder holds something else.
     """
+    code_revision()  # remembered now: the sources may change while the run lasts
     file = run / "config.json"
     wanted = {"recipe": recipe, "config": settings(config)}
     begun = any((run / "checkpoints").glob("*.safetensors"))
@@ -77,8 +79,9 @@ def open_run(run: Path, recipe: str, config: "DataclassInstance") -> None:
         )
 
 
+@cache
 def code_revision() -> str:
-    """Return the git revision of this code, marked where it was changed since; empty if none."""
+    """Return the git revision of the code that runs, marked where it differs; empty if none."""
     try:
         # An installed copy may lie inside a repository that is not ours.
         _git("ls-files", "--error-unmatch", __file__)
