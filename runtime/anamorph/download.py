@@ -54,11 +54,12 @@ def fetch(
     """
     source, checksum = _parse(address)
     path = cache.entry_path(source)
-    if path.is_file() and (not checksum or _sha256(path) == checksum):
+    if _is_intact(path, checksum):
         return path
     if offline():
         raise UnavailableError(
-            f"{source}: is not in the cache and ANAMORPH_OFFLINE is set; unset it, or give a path"
+            f"{source}: is not in the cache (or damaged there) and ANAMORPH_OFFLINE is set; unset it, "
+            "or give a path"
         )
     part = cache.new_part()
     try:
@@ -117,7 +118,7 @@ def _is_safe(url: str) -> bool:
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but never from https to anything else nor to an unsafe address."""
 
-    def redirect_request(  # noqa: PLR0917 - as the base class has it
+    def redirect_request(
         self,
         req: urllib.request.Request,
         fp: IO[bytes],
@@ -216,6 +217,17 @@ def _http_error(source: str, code: int, reason: str) -> AnamorphError:
             "its path"
         )
     return UnavailableError(f"{source}: the server answers {code} {reason}; try again later")
+
+
+def _is_intact(path: Path, checksum: str) -> bool:
+    """Return whether the cache holds what is wanted; a damaged file is fetched anew."""
+    if not path.is_file():
+        return False
+    try:
+        read_model(path)
+    except ModelFileError:
+        return False
+    return not checksum or _sha256(path) == checksum
 
 
 def _sha256(path: Path) -> str:

@@ -15,31 +15,17 @@ from anamorph import card as cards
 from anamorph.card import MAX_CARD_BYTES, METADATA_KEY, Card
 from anamorph.errors import ModelFileError, ModelNotFoundError
 from anamorph.file_kind import looks_like
+from anamorph.outside_data import refuse_outside_data
 from anamorph.protobuf import BYTES, Field, Walker, WireError, encode_bytes
 
 MAX_MODEL_BYTES: Final = (1 << 31) - 1  # a protobuf message cannot be longer
 _MAX_TOP_FIELDS: Final = 100_000
 _MAX_FIELDS: Final = 5_000_000
-_MAX_DEPTH: Final = 64
 
 # Field numbers of onnx.proto.
 _MODEL_GRAPH: Final = 7
 _MODEL_METADATA: Final = 14
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
-_TENSOR_EXTERNAL_DATA, _TENSOR_DATA_LOCATION = 13, 14
-_NODE_OP_TYPE: Final = 4
-
-# Which fields of a message hold messages that may, at some depth, hold a tensor.
-_PARTS: Final[dict[str, dict[int, str]]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
-    "function": {7: "node", 11: "attribute"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
-    "sparse": {1: "tensor", 2: "tensor"},
-    "tensor": {},
-}
 
 
 @dataclass(frozen=True)
@@ -123,7 +109,7 @@ def parse_model(data: bytes, origin: str) -> ModelFile:
             "again"
         )
     try:
-        _refuse_outside_data(_walker(data), (0, len(data)), origin)
+        refuse_outside_data(_walker(data), len(data), origin)
     except WireError as error:
         raise ModelFileError(_damaged(origin, error)) from None
     return ModelFile(origin, data, card)
@@ -202,7 +188,7 @@ def _card_value(walker: Walker, field: Field) -> Field | None:
     found, value = False, Field(0, BYTES, field.end, field.end, field.end, 0)
     for part in walker.fields(field.start, field.end):
         if part.number == _ENTRY_KEY and part.wire == BYTES:
-            found = _is(walker, part, METADATA_KEY.encode())
+            found = walker.equals(part, METADATA_KEY.encode())
         elif part.number == _ENTRY_VALUE and part.wire == BYTES:
             value = part
     return value if found else None
@@ -235,34 +221,3 @@ def _card(walker: Walker, size: int, head: bytes, origin: str) -> Card:
             "export or download the model again"
         )
     return cards.decode(walker.content(found[0]), origin)
-
-
-def _refuse_outside_data(
-    walker: Walker, span: tuple[int, int], origin: str, *, message: str = "model", depth: int = 0
-) -> None:
-    """Refuse tensors and nodes whose contents lie in another file, at any depth of the model."""
-    if depth > _MAX_DEPTH:
-        raise WireError(f"it nests deeper than {_MAX_DEPTH} levels")
-    for field in walker.fields(*span):
-        if message == "tensor" and (
-            field.number == _TENSOR_EXTERNAL_DATA
-            or (field.number == _TENSOR_DATA_LOCATION and field.value)
-        ):
-            raise ModelFileError(
-                f"{origin}: keeps weights in another file, which Anamorph never opens; export it "
-                "as one file"
-            )
-        if message == "node" and field.number == _NODE_OP_TYPE and _is(walker, field, b"EPContext"):
-            raise ModelFileError(
-                f"{origin}: holds an engine compiled for one device (EPContext), which Anamorph "
-                "never runs; export it as a plain model"
-            )
-        part = _PARTS[message].get(field.number)
-        if part and field.wire == BYTES:
-            inside = (field.start, field.end)
-            _refuse_outside_data(walker, inside, origin, message=part, depth=depth + 1)
-
-
-def _is(walker: Walker, field: Field, content: bytes) -> bool:
-    """Compare lengths first: a name of a gigabyte is never read."""
-    return field.end - field.start == len(content) and walker.content(field) == content

@@ -101,6 +101,10 @@ class Walker:
         """Return the payload of a field."""
         return bytes(self._read(field.start, field.end))
 
+    def equals(self, field: Field, content: bytes) -> bool:
+        """Compare a payload; one of another length, a gigabyte perhaps, is not read."""
+        return field.end - field.start == len(content) and self.content(field) == content
+
 
 def encode_varint(value: int) -> bytes:
     """Return a non-negative number as a varint."""

@@ -83,6 +83,13 @@ def test_a_cached_file_of_another_checksum_is_replaced(server: ModelServer, tmp_
     assert read_card(fetch(f"{address}#sha256={hashlib.sha256(new).hexdigest()}")).name == "newer"
 
 
+def test_a_damaged_file_in_the_cache_is_fetched_anew(server: ModelServer, model: bytes) -> None:
+    path = fetch(f"{server.url}/model.onnx")
+    path.write_bytes(model[:-100])
+    assert fetch(f"{server.url}/model.onnx").read_bytes() == model
+    assert len(server.asked) == 2
+
+
 def _bad_behaviours() -> dict[str, tuple[str, str]]:
     return {
         "cut": ("the download ended after", "try again"),
@@ -241,7 +248,9 @@ def test_offline_takes_from_the_cache_alone(
 ) -> None:
     address = f"{server.url}/model.onnx"
     monkeypatch.setenv("ANAMORPH_OFFLINE", "1")
-    with pytest.raises(UnavailableError, match="ANAMORPH_OFFLINE is set") as caught:
+    with pytest.raises(
+        UnavailableError, match="not in the cache .* and ANAMORPH_OFFLINE is set"
+    ) as caught:
         fetch(address)
     assert_one_line(caught, address, "unset it")
     assert server.asked == []

@@ -1,0 +1,70 @@
+"""Whether the inputs and outputs of a graph are those on its card."""
+
+from typing import Any, Final
+
+from anamorph.card import Card, Port
+from anamorph.errors import ModelFileError
+
+_ELEMENT_TYPES: Final = {
+    "float32": "tensor(float)",
+    "float16": "tensor(float16)",
+    "int64": "tensor(int64)",
+}
+_PICTURE_AXES: Final = ("batch", "channel", "height", "width")
+
+
+def check_ports(card: Card, session: Any, origin: str) -> None:
+    """Compare the card's inputs and outputs with the graph's.
+
+    Args:
+        card: What the model says of itself.
+        session: ONNX Runtime's session.
+        origin: Where the model came from, for messages.
+
+    Raises:
+        ModelFileError: Names, ranks, element types, channels or free axes disagree.
+    """
+    for kind, ports, nodes in (
+        ("input", card.inputs, session.get_inputs()),
+        ("output", card.outputs, session.get_outputs()),
+    ):
+        names = [port.name for port in ports]
+        actual = [node.name for node in nodes]
+        if names != actual:
+            raise _lies(
+                origin, f"{kind}s {', '.join(names) or 'none'}", ", ".join(actual) or "none"
+            )
+        for port, node in zip(ports, nodes, strict=True):
+            _check_port(origin, kind, port, node)
+    if card.task == "upscale":
+        for kind, ports in (("input", card.inputs), ("output", card.outputs)):
+            axes = [port.axes for port in ports]
+            if axes != [_PICTURE_AXES] or len(ports[0].channels) != 3:
+                raise ModelFileError(
+                    f"{origin}: its card says that it upscales, but its {kind} is no RGB "
+                    f"picture of axes {', '.join(_PICTURE_AXES)}; export it again"
+                )
+
+
+def _check_port(origin: str, kind: str, port: Port, node: Any) -> None:
+    if node.type != _ELEMENT_TYPES[port.dtype]:
+        raise _lies(origin, f"{kind} {port.name} of {port.dtype}", node.type)
+    if not node.shape:
+        return  # the graph leaves it open; the first run will tell
+    if len(node.shape) != len(port.axes):
+        raise _lies(origin, f"{kind} {port.name} of {len(port.axes)} axes", f"{node.shape}")
+    for axis, extent in zip(port.axes, node.shape, strict=True):
+        if not isinstance(extent, int):
+            continue
+        if axis == "channel" and port.channels and extent != len(port.channels):
+            raise _lies(
+                origin, f"{kind} {port.name} of {len(port.channels)} channels", f"{node.shape}"
+            )
+        if axis in ("batch", "height", "width", "samples"):
+            raise _lies(origin, f"{kind} {port.name} of any {axis}", f"only {extent}")
+
+
+def _lies(origin: str, card: str, graph: str) -> ModelFileError:
+    return ModelFileError(
+        f"{origin}: its card says {card}, its graph says {graph}; export it again"
+    )
