@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-from anamorph.loading import load, resolve
-from anamorph.picture import Picture
 from numpy.typing import NDArray
 
 from anamorph.card import Card
 from anamorph.errors import InputError
+from anamorph.loading import load, resolve
 from anamorph.model_file import read_model
+from anamorph.picture import Picture
 from anamorph_training.bench.rounds import Ratio, ratio, time_interleaved
 
 BARE_BOUND = 1.05
