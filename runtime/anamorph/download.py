@@ -58,8 +58,8 @@ def fetch(
         return path
     if offline():
         raise UnavailableError(
-            f"{source}: is not in the cache (or damaged there) and ANAMORPH_OFFLINE is set; unset it, "
-            "or give a path"
+            f"{source}: is not in the cache (or damaged there) and ANAMORPH_OFFLINE is set; unset "
+            "it, or give a path"
         )
     part = cache.new_part()
     try:
