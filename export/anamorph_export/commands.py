@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from anamorph_export.gate import Finding
     from anamorph_training.evaluation.upscaling import Example
 
+_Text = Annotated[str, Parameter(show_default=False)]
+
 export = App(
     name="export",
     help="Turn a training run into a gated, self-describing .onnx file.",
@@ -21,8 +23,9 @@ export = App(
 Example:
   anamorph export runs/photo-x4 -o photo-x4.onnx --licence CC-BY-SA-4.0
 
-The file is written only if it passes the gate: the ONNX checker, ONNX Runtime against PyTorch,
-range, context, files through the runtime, and quality on pictures held out from training.""",
+The file is written only if it passes the gate: the ONNX checker, ONNX
+Runtime against PyTorch, range, context, files through the runtime, and
+quality on pictures held out from training.""",
     help_format="plaintext",
 )
 
@@ -32,12 +35,12 @@ def export_run(
     run: Path,
     *,
     output: Annotated[Path, Parameter(name=("--output", "-o"))],
-    name: str = "",
+    name: _Text = "",
     model_version: int = 1,
-    description: str = "",
+    description: _Text = "",
     licence: str = "unstated",
-    attribution: str = "",
-    test_set: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    attribution: _Text = "",
+    test_set: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     force: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:

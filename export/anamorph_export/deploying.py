@@ -261,6 +261,7 @@ def _check_final(data: bytes, folder: Path, report: Report) -> tuple[bytes, Card
     """Let the runtime check the finished file as a user's `anamorph check` would."""
     from anamorph.checking import check
 
+    gate.check_graph(data)  # now with its card
     file = folder / "final.onnx"
     file.write_bytes(data)
     result = check(file)

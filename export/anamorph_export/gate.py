@@ -137,7 +137,7 @@ def check_graph(data: bytes) -> Finding:
             f"functions, opset {OPSET} alone and IR {IR_VERSION} are accepted; use plain operators"
         )
     _refuse_operators(model.graph)
-    _refuse_traces(data)
+    _refuse_traces(model)
     return Finding(
         "graph",
         f"opset {OPSET}, IR {model.ir_version}, {len(model.graph.node)} nodes, {len(data):,} bytes",
@@ -243,13 +243,18 @@ def _refuse_operators(graph: Any) -> None:
                 _refuse_operators(inner)
 
 
-def _refuse_traces(data: bytes) -> None:
-    """Refuse a file that tells of the machine it was made on."""
+def _refuse_traces(model: onnx.ModelProto) -> None:
+    """Refuse a file whose graph or card tells of the machine it was made on."""
+    text = onnx.ModelProto()
+    text.CopyFrom(model)
+    for tensor in text.graph.initializer:
+        tensor.ClearField("raw_data")  # among enough weights any few bytes can be found
+    data = text.SerializeToString()
     folders = {Path.home(), Path.cwd(), Path(torch.__file__).parents[1], Path(__file__).parents[2]}
     traces = {str(folder).encode() for folder in folders if len(folder.parts) > 1}
-    for trace in (*traces, b'.py"'):
+    for trace in sorted(traces | {b'.py"'}):
         if trace in data:
             raise GateError(
-                f"graph: it holds the local path {trace.decode()!r}, no path is accepted; strip "
-                "documentation and metadata from the graph"
+                f"graph: it or its card holds the local path {trace.decode()!r}, no path is "
+                "accepted; take it out of names, documentation and description"
             )

@@ -150,6 +150,13 @@ def test_a_failing_check_of_the_runtime_leaves_no_file(
     assert_refused(at_hand, folder, "anamorph check finds digest")
 
 
+def test_a_card_with_a_local_path_leaves_no_file(folder: Path, at_hand: LinearUpscaler) -> None:
+    identity = replace_identity(description=f"Made in {Path.cwd()}.")
+    with pytest.raises(GateError, match="holds the local path"):
+        deploy_upscaler(at_hand, folder / "model.onnx", identity=identity, holdout=HOLDOUT)
+    assert not list(folder.iterdir())
+
+
 def test_provenance_is_dated_and_test_sets_are_measured(
     tmp_path: Path, at_hand: LinearUpscaler
 ) -> None:
