@@ -66,8 +66,8 @@ def _blob(image: Any, field: str) -> bytes | None:
 
 def _resolution(image: Any) -> tuple[float, float] | None:
     per_mm: tuple[float, ...] = (image.xres, image.yres)
-    if per_mm == (1.0, 1.0):
-        # libvips' way to say that there is none; for WebP and AVIF it does not look into EXIF.
+    if _is_filler(image):
+        # For WebP and AVIF libvips does not look into EXIF.
         exif = tuple(_exif_number(image, f"exif-ifd0-{axis}Resolution") for axis in "XY")
         inches = not image.get_typeof("exif-ifd0-ResolutionUnit") or not image.get(
             "exif-ifd0-ResolutionUnit"
@@ -75,8 +75,23 @@ def _resolution(image: Any) -> tuple[float, float] | None:
         per_mm = tuple(number / (INCH if inches else 10) for number in exif)
     if min(per_mm) <= 0 or max(abs(number - 1) for number in per_mm) < 1e-6:
         return None
-    horizontal, vertical = (round(number * INCH, 3) for number in per_mm)
+    horizontal, vertical = (_rounded(number * INCH) for number in per_mm)
     return horizontal, vertical
+
+
+def _is_filler(image: Any) -> bool:
+    """Say whether the resolution is what libvips' loaders make up where a file has none."""
+    if image.xres != image.yres:
+        return False
+    made_up = image.xres in (1.0, 2.834)  # PNG: 72 dots per inch, cut short
+    return made_up or (
+        image.get("vips-loader").startswith("jpeg") and not image.get_typeof("resolution-unit")
+    )
+
+
+def _rounded(dpi: float) -> float:
+    # PNG counts whole pixels per metre, so that 300 comes as 299.9994 and 72 as 72.009.
+    return round(dpi) if abs(dpi - round(dpi)) < 0.013 else round(dpi, 3)
 
 
 def _exif_number(image: Any, field: str) -> float:

@@ -61,7 +61,7 @@ class Geometry:
         """Length of the shortest window that always holds a core and its context."""
         step = lcm(self.alignment, self.multiple)
         core = _round_up(self.before, step) + step + _round_up(self.after, self.multiple)
-        return max(core, _round_up(self.minimum, step) + step if self.minimum > step else 0)
+        return max(core, self.minimum + step - 1)
 
 
 def _round_up(number: int, multiple: int) -> int:
@@ -92,14 +92,15 @@ def spans(length: int, *, window: int, geometry: Geometry) -> tuple[Span, ...]:
         )
     step = lcm(geometry.alignment, geometry.multiple)
     units = -(-length // step)
-    # Cores differ by one step at most, so fewer tiles than this cannot do.
-    fewest = -(-length // (window - geometry.before - geometry.after + step))
-    for count in range(max(2, fewest), units + 1):
+    core = window - _round_up(geometry.before, step) - _round_up(geometry.after, geometry.multiple)
+    enough = -(-units // (core // step))
+    # The first and the last tile need context on one side only, which may save one.
+    for count in sorted({2, max(2, enough - 1), enough}):
         cuts = [min(index * units // count * step, length) for index in range(count)] + [length]
         found = tuple(_span(start, stop, length, step, geometry) for start, stop in pairwise(cuts))
         if max(span.size for span in found) <= window:
             return found
-    raise AssertionError("cores of one step fit into the least window")
+    raise AssertionError("enough tiles are enough")
 
 
 def _span(start: int, stop: int, length: int, step: int, geometry: Geometry) -> Span:
@@ -108,5 +109,7 @@ def _span(start: int, stop: int, length: int, step: int, geometry: Geometry) -> 
     short = geometry.minimum - (read_stop - read_start)
     if short > 0:
         read_start = max(0, read_start - _round_up(short, step))
-        read_stop = max(read_stop, min(length, read_start + _round_up(geometry.minimum, step)))
+        read_stop = max(
+            read_stop, min(length, read_start + _round_up(geometry.minimum, geometry.multiple))
+        )
     return Span(read_start, read_stop, start, stop)

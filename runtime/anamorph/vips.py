@@ -31,8 +31,9 @@ def load_vips() -> Any:
             f"pyvips cannot be loaded ({one_line(error)}); install it with: "
             "pip install 'pyvips[binary]'"
         ) from None
-    # pyvips narrates every operation at debug level; what matters comes back as an exception.
-    logging.getLogger("pyvips").setLevel(logging.WARNING)
+    # pyvips narrates every operation, and repeats libvips' warnings; what matters for a picture
+    # comes back as an exception.
+    logging.getLogger("pyvips").setLevel(logging.ERROR)
     # Each picture is read once, so remembered operations would only hold their pixels in memory.
     pyvips.cache_set_max(0)
     pyvips.block_untrusted_set(True)
