@@ -1,7 +1,5 @@
 """Read the folder of a training run: its network with the averaged weights, and its history."""
 
-import dataclasses
-import importlib
 import json
 import re
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from torch import nn
 from anamorph.card import Provenance
 from anamorph.errors import InputError
 from anamorph_training.loop.checkpoints import load_ema
+from anamorph_training.rebuilding import rebuild
 
 
 @dataclass(frozen=True)
@@ -74,27 +73,18 @@ def _read_config(folder: Path) -> tuple[str, dict[str, Any]]:
 
 def _build(folder: Path, recipe: str, settings: dict[str, Any]) -> nn.Module:
     try:
-        module = importlib.import_module(f"anamorph_training.recipes.{recipe}")
+        return rebuild(recipe, settings)
     except ModuleNotFoundError as error:
         if error.name != f"anamorph_training.recipes.{recipe}":
             raise
         raise InputError(
             f"{folder}: recipe {recipe!r} is unknown here; see: anamorph train --help"
         ) from None
-    # Paths are not kept with a run, and do not decide its network.
-    paths = {
-        field.name: Path()
-        for field in dataclasses.fields(module.Config)
-        if "Path" in str(field.type) and field.default is dataclasses.MISSING
-    }
-    try:
-        network: nn.Module = module.build(module.Config(**paths, **settings))
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{folder}: its configuration does not fit recipe {recipe!r} ({error}); "
             "export with the version of Anamorph that trained it"
         ) from None
-    return network
 
 
 def _read_provenance(folder: Path) -> Provenance:

@@ -25,7 +25,7 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Shared settings of the card's parts: immutable, named fields, unknown keys ignored."""
 
 
-class Port(Struct):
+class Port(Struct, frozen=True):
     """One tensor that crosses the boundary of the graph.
 
     Attributes:
@@ -49,7 +49,7 @@ class Port(Struct):
     dtype: Literal["float32", "float16", "int64"] = "float32"
 
 
-class Dataset(Struct):
+class Dataset(Struct, frozen=True):
     """A data set that the weights were trained on."""
 
     name: str
@@ -58,7 +58,7 @@ class Dataset(Struct):
     items: Count
 
 
-class Metric(Struct):
+class Metric(Struct, frozen=True):
     """One figure measured on a named set.
 
     Attributes:
@@ -76,7 +76,7 @@ class Metric(Struct):
     baseline: float | None = None
 
 
-class Provenance(Struct):
+class Provenance(Struct, frozen=True):
     """How the weights came to be."""
 
     recipe: str
@@ -90,7 +90,7 @@ class Provenance(Struct):
     date: str = ""
 
 
-class Gate(Struct):
+class Gate(Struct, frozen=True):
     """What the export gate saw: ONNX Runtime against PyTorch on unseen inputs.
 
     Attributes:
@@ -108,7 +108,7 @@ class Gate(Struct):
     pytorch: str
 
 
-class Calibration(Struct):
+class Calibration(Struct, frozen=True):
     """Where a detector draws its line, measured on normal data."""
 
     threshold: float
@@ -116,7 +116,7 @@ class Calibration(Struct):
     quantiles: dict[str, float] = {}
 
 
-class Card(Struct):
+class Card(Struct, frozen=True):
     """All that is needed to run one graph and to trust it.
 
     Attributes:

@@ -55,8 +55,9 @@ def time_interleaved(
         Seconds of each round, by name.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    forward = list(contestants)
     for number in range(rounds + 1):
-        order = list(contestants) if number % 2 else list(reversed(contestants))
+        order = forward if number % 2 else forward[::-1]
         for name in order:
             time.sleep(_PAUSE_SECONDS)
             begun = time.perf_counter()

@@ -5,8 +5,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from importlib import import_module
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +19,19 @@ from anamorph.loading import load, resolve
 from anamorph.model_file import read_model
 from anamorph.picture import Picture
 from anamorph_training.bench.rounds import Ratio, ratio, time_interleaved
+from anamorph_training.rebuilding import rebuild
 
 BARE_BOUND = 1.05
 EAGER_BOUND = 1.0
 
-# A process of its own, without PyTorch, that tells its greatest resident memory in kilobytes.
+# A process of its own, without PyTorch, that tells its greatest resident memory in kilobytes. Linux
+# hands a parent's ru_maxrss down to its children, but counts VmHWM anew for every program.
 _REPORT_PEAK = """
-import resource, sys
+import sys
+from pathlib import Path
 from anamorph.cli import main
 code = main(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 sys.exit(code)
 """
 
@@ -63,7 +65,7 @@ def measure_upscaling(model: str, *, side: int, threads: int, rounds: int) -> li
         rounds: Interleaved rounds.
     """
     picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    batch = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], dtype=np.float32) / 255
+    batch = picture.transpose(2, 0, 1)[None].astype(np.float32, order="C") / np.float32(255)
     upscaler = load(model, device="cpu", threads=threads)
     names = ("anamorph", "bare ONNX Runtime", "PyTorch eager")
     seconds = time_interleaved(
@@ -116,10 +118,7 @@ def _eager(card: Card, batch: NDArray[np.float32], threads: int) -> Callable[[],
     """Build the network anew: its speed does not depend on the values of its weights."""
     if card.provenance is None:
         raise InputError(f"{card.name}: its card names no recipe, so PyTorch cannot be compared")
-    recipe = import_module(f"anamorph_training.recipes.{card.provenance.recipe}")
-    known = {field.name for field in fields(recipe.Config)}
-    settings = {key: value for key, value in card.provenance.config.items() if key in known}
-    network = recipe.build(recipe.Config(**settings)).eval()
+    network = rebuild(card.provenance.recipe, card.provenance.config).eval()
     torch.set_num_threads(threads)
     tensor = torch.from_numpy(batch)
 
