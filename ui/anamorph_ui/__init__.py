@@ -1,0 +1,1 @@
+"""The Gradio application over the runtime; its tabs come with the tasks they show."""
