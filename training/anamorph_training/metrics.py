@@ -5,11 +5,14 @@ an 11 x 11 Gaussian window of sigma 1.5 (Wang et al., 2004).
 """
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8] | NDArray[np.float64]
+
+SSIM_WINDOW: Final = 11  # pixels a side
 
 
 def luma(image: Pixels) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Sheets: rows of pictures side by side with a caption above each column."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -7,11 +8,33 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anamorph.errors import OutputError
 from anamorph.picture import Picture
 from anamorph.vips import load_vips
 
 _GAP: Final = 4  # pixels between pictures
 _CAPTION: Final = 18  # pixels above each column
+
+
+def check_sheet(path: Path) -> None:
+    """See that a sheet can be written, before the work that it will show; make its folder.
+
+    Raises:
+        OutputError: The name is not that of a PNG, or its folder cannot be written.
+    """
+    if path.suffix.lower() != ".png":
+        raise OutputError(f"{path}: a sheet is written as PNG; give a name that ends in .png")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = path.is_dir()
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{path}: its folder cannot be written ({error.strerror}); choose another place"
+        ) from None
+    if folder:
+        raise OutputError(f"{path}: is a folder; give the name of a file in it")
 
 
 def write_sheet(

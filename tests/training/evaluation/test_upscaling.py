@@ -10,10 +10,11 @@ from tests.runtime.tiny_models import tiny_upscaler
 from tests.training.conftest import smooth_picture
 
 from anamorph import cli
-from anamorph.errors import InputError
+from anamorph.errors import InputError, OutputError
 from anamorph.picture import Picture
 from anamorph_training.data.folder import decode
 from anamorph_training.degradation import imresize, shrink
+from anamorph_training.evaluation import command
 from anamorph_training.evaluation.upscaling import (
     find_method,
     measure,
@@ -78,8 +79,8 @@ def test_the_command_prints_json(
     pairs: Path, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sheet = tmp_path / "out" / "sheet.png"
-    command = ["evaluate", "upscale", "--pairs", str(pairs), "-m", "lanczos", "-m", model]
-    assert cli.main([*command, "--json", "--device", "cpu", "--sheet", str(sheet)]) == 0
+    words = ["evaluate", "upscale", "--pairs", str(pairs), "-m", "lanczos", "-m", model]
+    assert cli.main([*words, "--json", "--device", "cpu", "--sheet", str(sheet)]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["scale"] == 2
     assert [result["model"] for result in report["results"]] == ["lanczos", model]
@@ -117,6 +118,46 @@ def test_pairs_that_do_not_belong_together_are_refused(pairs: Path) -> None:
     (pairs / "a_LR.png").unlink()
     with pytest.raises(InputError, match="has no partner"):
         read_pairs(pairs)
+
+
+@pytest.mark.parametrize(
+    ("sheet", "words"),
+    [
+        ("sheet.jpg", "a name that ends in .png"),
+        ("file/sheet.png", "cannot be written"),
+        ("file.png", "is a folder"),
+    ],
+)
+def test_a_sheet_that_cannot_be_written_is_refused_before_measuring(
+    sheet: str,
+    words: str,
+    pairs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file.png").mkdir()
+    monkeypatch.setattr(command, "measure", None)
+    options = ["--pairs", str(pairs), "-m", "bicubic", "--sheet", str(tmp_path / sheet)]
+    assert cli.main(["evaluate", "upscale", *options]) == 1
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="this system has no /proc")
+def test_a_sheet_in_a_folder_that_cannot_be_made_is_an_error(pairs: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written"):
+        command.upscale(model=("bicubic",), pairs=pairs, sheet=Path("/proc/anamorph/sheet.png"))
+
+
+def test_pictures_too_small_for_ssim_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    Picture(smooth_picture(0, 16, 16)).save(folder / "a_HR.png")
+    Picture(smooth_picture(0, 4, 4)).save(folder / "a_LR.png")
+    for read in (read_pairs, lambda folder: read_folder(folder, 4)):
+        with pytest.raises(InputError, match="too small to measure; give at least 19 x 19"):
+            read(folder)
 
 
 @pytest.mark.data

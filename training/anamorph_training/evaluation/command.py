@@ -19,6 +19,7 @@ from anamorph_training.evaluation.upscaling import (
     read_pairs,
     write_crops,
 )
+from anamorph_training.sheets import check_sheet
 
 
 def upscale(
@@ -48,7 +49,10 @@ def upscale(
 
     Raises:
         InputError: Not exactly one of --pairs and --data is given, or the set cannot be used.
+        OutputError: The sheet cannot be written; said before anything is measured.
     """
+    if sheet is not None:
+        check_sheet(sheet)
     examples = _read(pairs, data, scale)
     scales = {example.scale for example in examples}
     if len(scales) > 1:

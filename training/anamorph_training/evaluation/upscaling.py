@@ -16,7 +16,7 @@ from anamorph.picture import Picture
 from anamorph_training.data.folder import decode, find_pictures, to_rgb8
 from anamorph_training.data.pairs import crop_to_multiple
 from anamorph_training.degradation import CUBIC, LANCZOS3, Kernel, imresize, shrink
-from anamorph_training.metrics import luma, psnr_y, ssim_y
+from anamorph_training.metrics import SSIM_WINDOW, luma, psnr_y, ssim_y
 from anamorph_training.sheets import write_sheet
 
 Pixels = NDArray[np.uint8]
@@ -74,7 +74,8 @@ def read_pairs(folder: Path) -> list[Example]:
     """Read pairs NAME_HR.* and NAME_LR.*; the scale follows from their sizes.
 
     Raises:
-        InputError: There are no pairs, a partner is missing, or sizes do not belong together.
+        InputError: There are no pairs, a partner is missing, sizes do not belong together, or a
+            picture is too small to measure.
     """
     files = find_pictures(folder)
     low_files = {path.with_name(path.name.replace(_LOW, _HIGH)): path for path in files}
@@ -92,6 +93,7 @@ def read_pairs(folder: Path) -> list[Example]:
                 f"{path}: {high.shape[1]} x {high.shape[0]} pixels are no whole multiple of its "
                 f"partner's {low.shape[1]} x {low.shape[0]}; make the pair again"
             )
+        _check_size(path, high[:height, :width], scale)
         name = path.stem.removesuffix(_HIGH)
         examples.append(Example(name, scale, high[:height, :width], low))
     if not examples:
@@ -108,11 +110,19 @@ def read_folder(folder: Path, scale: int) -> list[Example]:
     examples = []
     for path in find_pictures(folder):
         high = crop_to_multiple(decode(path), scale)
-        if min(high.shape[:2]) < 11 + 2 * scale:  # the window of SSIM within the border
-            raise InputError(f"{path}: too small to measure; give {11 + 2 * scale} pixels or more")
+        _check_size(path, high, scale)
         name = path.relative_to(folder).with_suffix("").as_posix()
         examples.append(Example(name, scale, high, shrink(high, scale)))
     return examples
+
+
+def _check_size(path: Path, high: Pixels, scale: int) -> None:
+    least = SSIM_WINDOW + 2 * scale  # within the border that is cut off
+    if min(high.shape[:2]) < least:
+        raise InputError(
+            f"{path}: {high.shape[1]} x {high.shape[0]} pixels are too small to measure; "
+            f"give at least {least} x {least}"
+        )
 
 
 def find_method(name: str, scale: int, *, device: str, threads: int | None) -> Enlarge:
