@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from anamorph.errors import InputError
+from anamorph.new_file import check_target
 from anamorph.picture_format import Format, check_fits, check_quality, format_for
 from anamorph.picture_metadata import Metadata
 from anamorph.picture_reader import MAX_PIXELS, check_range, open_picture
-from anamorph.picture_writer import check_target, encode_image, save_image
+from anamorph.picture_writer import encode_image, save_image
 from anamorph.vips import from_array
 
 if TYPE_CHECKING:

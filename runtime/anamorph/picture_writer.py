@@ -1,14 +1,14 @@
-"""Write pictures to files: a temporary name beside the target, then one rename."""
+"""Save pictures in any of the formats, with what they carry."""
 
-import contextlib
 import os
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from anamorph.errors import OutputError
+from anamorph.new_file import replacing
 from anamorph.picture_format import Format
 from anamorph.picture_metadata import INCH, Metadata, attach_metadata, describe_origin
 from anamorph.vips import DTYPES, interpretation, load_vips, one_line
@@ -16,80 +16,6 @@ from anamorph.vips import DTYPES, interpretation, load_vips, one_line
 _QUALITY: Final = {"jpeg": 92, "webp": 90, "avif": 75}
 _UNKNOWN_DPI: Final = 72.0  # what EXIF means where it says nothing
 _BIGTIFF_BYTES: Final = 3 * 2**30
-
-
-def check_target(target: Path, *, force: bool) -> None:
-    """Refuse a target that exists, or whose folder is not there.
-
-    Raises:
-        OutputError: It is so.
-    """
-    if target.is_dir():
-        raise OutputError(f"{target}: is a folder; give the name of a file in it")
-    if not force and os.path.lexists(target):
-        raise OutputError(f"{target}: exists already; choose another name, or --force (force=True)")
-    if not target.parent.is_dir():
-        raise OutputError(f"{target}: its folder does not exist; create {target.parent} first")
-
-
-@contextlib.contextmanager
-def replacing(target: Path, *, force: bool) -> Iterator[int]:
-    """Open a temporary file beside ``target`` that takes its name if all goes well.
-
-    Without ``force`` a target that somebody else makes meanwhile stays as it is. Whatever is
-    raised, KeyboardInterrupt included, the temporary file goes.
-
-    Yields:
-        A descriptor for reading and writing.
-
-    Raises:
-        OutputError: The folder cannot be written, the disk is full, or the target exists.
-    """
-    temporary = hidden_sibling(target, ".part")
-    try:
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
-        try:
-            yield descriptor
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        _rename(temporary, target, force=force)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise cannot_write(target, error) from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-_BINARY: Final[int] = getattr(os, "O_BINARY", 0)  # Windows translates line ends without it
-
-
-def hidden_sibling(target: Path, suffix: str) -> Path:
-    """Return a name beside ``target`` that nobody else uses."""
-    return target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}{suffix}")
-
-
-def _rename(temporary: Path, target: Path, *, force: bool) -> None:
-    if force:
-        temporary.replace(target)
-        return
-    try:
-        target.hardlink_to(temporary)  # unlike a rename it never replaces
-    except FileExistsError:
-        check_target(target, force=False)
-        raise
-    except OSError:  # no hard links on this file system
-        check_target(target, force=False)
-        temporary.replace(target)
-
-
-def cannot_write(target: Path, error: OSError) -> OutputError:
-    """Return the error that says in one line why a file cannot be written."""
-    return OutputError(
-        f"{target}: cannot be written ({error.strerror or error}); "
-        "check the folder's permissions and free space"
-    )
 
 
 def save_image(
@@ -163,12 +89,28 @@ def encode_image(
 def prepare(image: Any, form: Format, *, metadata: Metadata, origin: str | None) -> Any:
     """Return the image in a dtype that the format stores, with all that it shall carry."""
     dtype = form.dtype_for(DTYPES[image.format])
-    image = _to_dtype(image, dtype)
-    ready = image.copy(interpretation=interpretation(image.bands, dtype))
-    attach_metadata(ready, metadata, origin)
+    ready = _to_dtype(image, dtype).copy(interpretation=interpretation(image.bands, dtype))
+    attach_metadata(ready, _storable(metadata, ready, form), origin)
     # libvips takes the resolution from an EXIF block as that is attached, so ours comes last.
     dpi = metadata.dpi or (_UNKNOWN_DPI, _UNKNOWN_DPI)
     return ready.copy(xres=dpi[0] / INCH, yres=dpi[1] / INCH)
+
+
+def _storable(metadata: Metadata, image: Any, form: Format) -> Metadata:
+    """Leave out what is damaged, so that no profile or EXIF block spoils a finished picture."""
+    vips = load_vips()
+    pixel = vips.Image.black(1, 1, bands=image.bands).cast(image.format)
+    for field in ("icc", "exif", "xmp"):
+        alone = replace(Metadata(), **{field: getattr(metadata, field)})
+        if alone == Metadata():
+            continue
+        trial = pixel.copy(interpretation=image.interpretation)
+        attach_metadata(trial, alone, None)
+        try:
+            getattr(trial, f"{form.nickname}save_buffer")(**_options(trial, form, None))
+        except vips.Error:
+            metadata = replace(metadata, **{field: None})
+    return metadata
 
 
 def _to_dtype(image: Any, dtype: str) -> Any:

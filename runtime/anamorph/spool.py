@@ -9,10 +9,10 @@ from typing import Any, Final, Self
 import numpy as np
 
 from anamorph.errors import OutputError
-from anamorph.picture_writer import cannot_write, hidden_sibling
+from anamorph.new_file import cannot_write, hidden_sibling
 from anamorph.vips import BAND_FORMATS, from_array, interpretation, load_vips
 
-_IN_MEMORY_BYTES: Final = 64 * 2**20
+_IN_MEMORY_BYTES: Final = 16 * 2**20
 _SLAB_BYTES: Final = 16 * 2**20
 
 

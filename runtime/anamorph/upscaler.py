@@ -11,10 +11,11 @@ import numpy as np
 
 from anamorph.card import Card
 from anamorph.errors import InputError
+from anamorph.new_file import check_target
 from anamorph.picture import Picture
 from anamorph.picture_format import check_fits, check_quality, format_for
 from anamorph.picture_reader import MAX_PIXELS, open_picture
-from anamorph.picture_writer import check_target, save_image
+from anamorph.picture_writer import save_image
 from anamorph.pixels import ArrayPixels
 from anamorph.spool import Spool
 from anamorph.upscaling import ArraySink, Session, plan_tiles, upscale_pixels

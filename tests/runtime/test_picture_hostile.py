@@ -238,6 +238,22 @@ def test_harmless_warnings_do_not_stop_a_picture(tmp_path: Path) -> None:
     assert Picture.open(tmp_path / "a.tif").width == 30
 
 
+@pytest.mark.parametrize("out", ["png", "jpeg", "webp", "tiff", "avif", "gif"])
+@pytest.mark.parametrize("source", ["png", "jpeg", "webp"])
+def test_damaged_metadata_does_not_spoil_a_finished_picture(source: str, out: str) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    block = exif.tobytes()
+    profile = bytearray(3000)
+    profile[16:20] = b"RGB "
+    for damaged in (block[:9], block[:14], block[:10] + bytes(range(256))):
+        file = io.BytesIO()
+        options = {"exif": damaged, "icc_profile": bytes(profile)}
+        Image.fromarray(sample()).save(file, source, **options)  # type: ignore[arg-type]
+        result = Upscaler(NearestSession()).upscale(file.getvalue())
+        assert Picture.open(result.encode(out)).width == 60
+
+
 def test_only_trusted_loaders_run(tmp_path: Path) -> None:
     load_vips()
     (tmp_path / "a.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
