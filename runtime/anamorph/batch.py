@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from anamorph.errors import InputError
+from anamorph.errors import InputError, UsageError
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Job:
 def plan(
     inputs: Sequence[Path],
     *,
-    output: Path | None,
+    output: str | None,
     mark: str,
     suffixes: frozenset[str],
     suffix: str | None = None,
@@ -31,8 +31,9 @@ def plan(
 
     Args:
         inputs: Files and folders; folders are searched recursively, hidden files left out.
-        output: A file (one input file and a known suffix), otherwise a folder; None writes
-            beside each input, with ``mark`` added to the name.
+        output: A folder if it is one, ends in a separator or has no suffix, or if there is more
+            than one file to write; otherwise a file. None writes beside each input, with ``mark``
+            added to the name.
         mark: Addition to the name of what is written beside its input, such as ``-x4``.
         suffixes: Lower-case suffixes, with their dot, of the files that a folder is searched for.
         suffix: Suffix of every output; None keeps the input's.
@@ -40,42 +41,68 @@ def plan(
     Raises:
         InputError: An input is missing, a folder holds nothing to do, or two inputs would be
             written to one output.
+        UsageError: There is no input, or ``output`` names one file for several pictures.
     """
     if not inputs:
-        raise InputError("no input given; name a file, a folder, or - for standard input")
-    if output is not None and _names_a_file(inputs, output, suffixes):
-        return [Job(inputs[0], output)]
-    jobs = []
+        raise UsageError("no input given; name a file, a folder, or - for standard input")
+    root = None if output is None else Path(output)
+    jobs: list[Job] = []
     for given in inputs:
-        if given.is_dir():
-            root = output or given.with_name(given.name + mark)
-            for source in _walk(given, leave_out=root, suffixes=suffixes):
-                target = root / source.relative_to(given)
-                jobs.append(Job(source, target.with_suffix(suffix or target.suffix)))
-        elif not given.exists():
+        try:
+            is_folder, exists = given.is_dir(), given.exists()
+        except OSError as error:
+            raise InputError(f"{given}: {error.strerror}; check its permissions") from None
+        if not exists:
             raise InputError(f"{given}: no such file or folder; check the path")
+        if is_folder:
+            jobs += _folder_jobs(given, root, mark=mark, suffixes=suffixes, suffix=suffix)
         else:
-            kept = suffix or given.suffix
-            name = given.stem + kept if output else given.stem + mark + kept
-            jobs.append(Job(given, (output or given.parent) / name))
+            jobs.append(_file_job(given, root, mark=mark, suffix=suffix))
+    if output is not None and _names_a_file(output):
+        if len(inputs) > 1 or inputs[0].is_dir():
+            raise UsageError(f"-o {output}: names one file for several pictures; give a folder")
+        return [Job(inputs[0], Path(output))]
     _refuse_collisions(jobs)
     return jobs
 
 
-def _names_a_file(inputs: Sequence[Path], output: Path, suffixes: frozenset[str]) -> bool:
-    one_file = len(inputs) == 1 and not inputs[0].is_dir()
-    return one_file and output.suffix.lower() in suffixes and not output.is_dir()
+def _names_a_file(output: str) -> bool:
+    path = Path(output)
+    return bool(path.suffix) and not output.endswith(("/", os.sep)) and not path.is_dir()
+
+
+def _folder_jobs(
+    given: Path,
+    root: Path | None,
+    *,
+    mark: str,
+    suffixes: frozenset[str],
+    suffix: str | None,
+) -> list[Job]:
+    named = given if given.name not in {"", ".."} else given.resolve()
+    target_root = root or named.with_name(named.name + mark)
+    jobs = []
+    for source in _walk(given, leave_out=target_root, suffixes=suffixes):
+        target = target_root / source.relative_to(given)
+        jobs.append(Job(source, target.with_suffix(suffix or target.suffix)))
+    return jobs
+
+
+def _file_job(given: Path, root: Path | None, *, mark: str, suffix: str | None) -> Job:
+    kept = suffix or given.suffix
+    name = given.stem + kept if root else given.stem + mark + kept
+    return Job(given, (root or given.parent) / name)
 
 
 def _walk(folder: Path, *, leave_out: Path, suffixes: frozenset[str]) -> Iterator[Path]:
-    skipped = leave_out.resolve()
+    skipped = _resolved(leave_out)
     found = 0
     for parent, folders, files in os.walk(folder, onerror=_raise):
         here = Path(parent)
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".") and (here / name).resolve() != skipped
+            if not name.startswith(".") and _resolved(here / name) != skipped
         )
         for name in sorted(files):
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
@@ -84,6 +111,13 @@ def _walk(folder: Path, *, leave_out: Path, suffixes: frozenset[str]) -> Iterato
     if not found:
         accepted = " ".join(sorted(suffixes))
         raise InputError(f"{folder}: holds no file to work on; accepted are {accepted}")
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        return path
 
 
 def _raise(error: OSError) -> None:

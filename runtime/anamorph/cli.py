@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.metadata import entry_points, version
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from anamorph.errors import AnamorphError
+from anamorph.errors import AnamorphError, UsageError
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -33,7 +33,6 @@ PLUGIN_VERBS: Final = {
     "export": "Turn a training run into a gated, self-describing .onnx file (extra: train).",
     "evaluate": "Measure a model's quality on a test set (extra: train).",
     "bench": "Measure speed, memory and start-up as ratios in one run (extra: train).",
-    "serve": "Open the user interface in a browser (extra: ui).",
 }
 EXAMPLES: Final = {
     "upscale": """\
@@ -48,8 +47,6 @@ Examples:
 EXTRAS: Final = {
     "onnxruntime": "cpu",
     "huggingface_hub": "hub",
-    "gradio": "ui",
-    "matplotlib": "ui",
 }
 
 
@@ -89,21 +86,28 @@ def _not_imported() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage."""
+    """Run one command and return its exit code: 0 done, 1 failed, 2 not understood."""
     tokens = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in tokens or bool(os.environ.get("ANAMORPH_DEBUG"))
     tokens = [word for word in tokens if word != "--debug"]
     verb = tokens[0] if tokens else ""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        result = build_app(verb)(tokens, result_action="return_value", exit_on_error=True)
-        sys.stdout.flush()
+        result = build_app(verb)(
+            tokens, result_action="return_value", exit_on_error=False, print_error=False
+        )
+        if sys.stdout:
+            sys.stdout.flush()
     except Exception as error:
         if debug:
             raise
         return _report(error, verb=verb)
     except KeyboardInterrupt:
         return _fail("interrupted; nothing half written was kept", INTERRUPTED)
+    except SystemExit as error:
+        if error.code == TERMINATED:
+            return _fail("terminated; nothing half written was kept", TERMINATED)
+        raise
     return result if isinstance(result, int) else 0
 
 
@@ -113,29 +117,44 @@ def _terminate(signum: int, frame: object) -> NoReturn:
 
 
 def _report(error: Exception, *, verb: str) -> int:
+    from cyclopts import CycloptsError
+
+    if isinstance(error, BrokenPipeError):
+        sys.stderr.close()  # the reader has gone: nobody is left to tell
+        return 1
+    if isinstance(error, CycloptsError | UsageError):
+        return _fail(f"{str(error).rstrip('.')}; see: anamorph {verb} --help", USAGE_ERROR)
+    return _fail(_explain(error, verb), 1)
+
+
+def _explain(error: Exception, verb: str) -> str:
+    if missing := _missing_module(error):
+        extra = EXTRAS.get(missing, "train")
+        return f"`anamorph {verb}` needs {missing}: pip install 'anamorph[{extra}]'"
     match error:
         case AnamorphError():
-            return _fail(str(error), 1)
-        case BrokenPipeError():
-            sys.stderr.close()  # the reader has gone: nobody is left to tell
-            return 1
-        case ModuleNotFoundError():
-            return _fail(_missing_extra(error, verb), 1)
+            return str(error)
         case MemoryError():
-            return _fail("out of memory; try a smaller --tile, or a smaller input", 1)
+            return "out of memory; try a smaller --tile, or a smaller input"
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            return f"{where}{error.strerror or error}; check space and permissions"
         case _:
-            kind = type(error).__name__
-            return _fail(f"unexpected {kind}: {error} (--debug shows where)", 1)
+            return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
 
 
-def _missing_extra(error: ModuleNotFoundError, verb: str) -> str:
-    module = (error.name or "").split(".")[0]
-    extra = EXTRAS.get(module, "ui" if verb == "serve" else "train")
-    return f"`anamorph {verb}` needs {module}: pip install 'anamorph[{extra}]'"
+def _missing_module(error: BaseException | None) -> str:
+    """Return the module whose absence is behind an error, if that is what it is."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError):
+            return (error.name or "").partition(".")[0]
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _fail(message: str, code: int) -> int:
-    line = " ".join(message.split())
+    line = "".join(letter if letter.isprintable() else " " for letter in message)
+    line = " ".join(line.split())
     print(f"anamorph: error: {line}", file=sys.stderr)
     return code
 

@@ -24,6 +24,10 @@ class InputError(AnamorphError, ValueError):
     """An input (picture, recording, folder, option) cannot be used as given."""
 
 
+class UsageError(InputError):
+    """The command line names no known option, or its options contradict each other."""
+
+
 class OutputError(AnamorphError, OSError):
     """An output cannot be written: it exists, exceeds its format, or the disk refuses."""
 

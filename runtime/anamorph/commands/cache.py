@@ -1,13 +1,12 @@
 """`anamorph cache`: list or remove downloaded models."""
 
-import sys
 from typing import Annotated
 
 import msgspec
 from cyclopts import App, Parameter
 
 from anamorph import cache as store
-from anamorph.errors import InputError
+from anamorph.errors import UsageError
 
 cache = App(
     name="cache",
@@ -28,7 +27,7 @@ def list_entries(*, json: Annotated[bool, Parameter(negative=())] = False) -> in
     for entry in entries:
         if json:
             fields = {"source": entry.source, "path": str(entry.path), "bytes": entry.size}
-            sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
+            print(msgspec.json.encode(fields).decode())
         else:
             print(f"{entry.size / 1e6:>8.2f} MB  {entry.source}")
     if not json:
@@ -47,7 +46,7 @@ def remove(
         everything: Remove every downloaded model.
     """
     if bool(sources) == everything:
-        raise InputError("name what to remove (see `anamorph cache list`), or give --all")
+        raise UsageError("name what to remove (see `anamorph cache list`), or give --all")
     for selection in ["all"] if everything else sources:
         for entry in store.remove(selection):
             print(f"removed {entry.source}")

@@ -1,14 +1,15 @@
 """`anamorph check`: verify a model file without PyTorch."""
 
-import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from cyclopts import Parameter
 
+from anamorph.checking import Finding, Report
 from anamorph.checking import check as run_checks
 from anamorph.commands.progress import locate
-from anamorph.errors import InputError
+from anamorph.errors import AnamorphError, UsageError
 
 Device = Literal["auto", "cpu", "cuda", "tensorrt", "coreml", "directml", "openvino"]
 
@@ -24,14 +25,17 @@ def check(
         json: Print one JSON object per model.
     """
     if not models:
-        raise InputError("no model given; name one from `anamorph models`, or a path")
+        raise UsageError("no model given; name one from `anamorph models`, or a path")
     failed = False
     for model in models:
-        report = run_checks(locate(model), device=device)
+        try:
+            report = run_checks(locate(model), device=device)
+        except AnamorphError as error:
+            report = Report(Path(model), None, (Finding("load", "failed", str(error)),))
         failed |= not report.ok
         if json:
             fields = {"model": model, "ok": report.ok, "findings": report.findings}
-            sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
+            print(msgspec.json.encode(fields).decode())
             continue
         print(f"{model}: {'ok' if report.ok else 'FAILED'}")
         for finding in report.findings:

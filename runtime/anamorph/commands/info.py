@@ -1,6 +1,5 @@
 """`anamorph info`: show a model's card."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +21,7 @@ def info(model: str, *, json: Annotated[bool, Parameter(negative=())] = False) -
     path = locate(model)
     card = read_card(path)
     if json:
-        sys.stdout.write(encode(card).decode() + "\n")
+        print(encode(card).decode())
         return 0
     for label, value in rows(card, path):
         print(f"{label:<14} {value}")
@@ -64,8 +63,9 @@ def rows(card: Card, path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _port(port: Port) -> str:
-    limits = "" if port.minimum is None else f" in [{port.minimum:g}, {port.maximum:g}]"
-    return f"{port.name}: {port.dtype} ({', '.join(port.axes)}){limits} {port.unit}".rstrip()
+    least = "" if port.minimum is None else f" from {port.minimum:g}"
+    most = "" if port.maximum is None else f" to {port.maximum:g}"
+    return f"{port.name}: {port.dtype} ({', '.join(port.axes)}){least}{most} {port.unit}".rstrip()
 
 
 def _provenance(card: Card) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """`anamorph models`: list the models that can be used by name."""
 
-import sys
 from typing import Annotated
 
 import msgspec
@@ -19,7 +18,7 @@ def models(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
     for entry in manifest.models():
         card = entry.card() if entry.path.is_file() else None
         if json:
-            sys.stdout.write(msgspec.json.encode(_fields(entry, card)).decode() + "\n")
+            print(msgspec.json.encode(_fields(entry, card)).decode())
         else:
             name = f"{entry.name}@{entry.version}"
             where = card.description if card else "not downloaded yet; fetched on first use"

@@ -1,8 +1,11 @@
 """`anamorph upscale`: enlarge pictures."""
 
+import math
+import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -12,8 +15,9 @@ from cyclopts import Parameter
 
 from anamorph import batch
 from anamorph.commands.progress import Progress, locate
-from anamorph.errors import AnamorphError, InputError, OutputError
-from anamorph.picture_format import FORMATS, check_quality, format_for
+from anamorph.errors import AnamorphError, InputError, OutputError, UsageError
+from anamorph.new_file import cannot_write
+from anamorph.picture_format import FORMATS, format_for
 from anamorph.picture_reader import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -23,7 +27,7 @@ Device = Literal["auto", "cpu", "cuda", "tensorrt", "coreml", "directml", "openv
 FormatName = Literal["png", "jpeg", "webp", "tiff", "avif", "gif"]
 Switch = Annotated[bool, Parameter(negative=())]
 
-STREAM: Final = Path("-")
+STREAM: Final = "-"
 SUFFIXES: Final = frozenset(suffix for form in FORMATS.values() for suffix in form.suffixes)
 
 
@@ -34,6 +38,7 @@ class Options:
     tile: int | None
     quality: int | None
     force: bool
+    skip_existing: bool
     format: str | None
     max_pixels: int
 
@@ -63,8 +68,8 @@ class Outcome:
 
 
 def upscale(
-    *inputs: Annotated[Path, Parameter(allow_leading_hyphen=True)],
-    output: Annotated[Path | None, Parameter(alias="-o", allow_leading_hyphen=True)] = None,
+    *inputs: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    output: Annotated[str | None, Parameter(alias="-o", allow_leading_hyphen=True)] = None,
     model: Annotated[str, Parameter(alias="-m")] = "photo-x4",
     device: Device = "auto",
     threads: int | None = None,
@@ -92,14 +97,18 @@ def upscale(
         json: Print one JSON object per picture to standard output.
         max_megapixels: Refuse larger inputs (a guard against decompression bombs).
     """
+    if not 0 < max_megapixels < math.inf:
+        raise UsageError(f"--max-megapixels {max_megapixels:g}: must be a positive number")
     options = Options(
         tile=None if tile == "auto" else tile,
         quality=quality,
         force=force,
+        skip_existing=skip_existing,
         format=format,
         max_pixels=round(max_megapixels * 1e6),
     )
-    _check(options, inputs, output, skip_existing=skip_existing, json=json)
+    _check(options)
+    _check_places(inputs, output, options, json=json)
 
     from anamorph.loading import load
 
@@ -107,65 +116,61 @@ def upscale(
     if STREAM in inputs:
         return _upscale_stdin(upscaler, output, options, json=json)
     jobs = batch.plan(
-        inputs,
+        [Path(given) for given in inputs],
         output=output,
         mark=f"-x{upscaler.card.scale}",
         suffixes=SUFFIXES,
         suffix=FORMATS[format].suffixes[0] if format else None,
     )
-    return _upscale_all(upscaler, jobs, options, skip_existing=skip_existing, json=json)
+    return _upscale_all(upscaler, jobs, options, json=json)
 
 
-def _check(
-    options: Options,
-    inputs: Sequence[Path],
-    output: Path | None,
-    *,
-    skip_existing: bool,
-    json: bool,
-) -> None:
-    """Refuse what contradicts itself before a model is loaded."""
-    for path in inputs:
-        # A lone - is allowed as an input, so the parser takes misspelt options for inputs too.
-        if str(path).startswith("-") and path != STREAM:
-            raise InputError(f"{path}: unknown option; see: anamorph upscale --help")
+def _check(options: Options) -> None:
+    """Refuse numbers and switches that make no sense, before a model is loaded."""
     if options.tile is not None and options.tile < 1:
-        raise InputError(f"--tile {options.tile}: must be at least 1 pixel, or auto")
-    if options.max_pixels < 1:
-        raise InputError("--max-megapixels must be positive")
-    check_quality(options.quality)
-    if options.force and skip_existing:
-        raise InputError("--force and --skip-existing exclude each other; give one")
+        raise UsageError(f"--tile {options.tile}: must be at least 1 pixel, or auto")
+    if options.quality is not None and not 1 <= options.quality <= 100:
+        raise UsageError(f"--quality {options.quality}: must be from 1 to 100")
+    if options.force and options.skip_existing:
+        raise UsageError("--force and --skip-existing exclude each other; give one")
+
+
+def _check_places(
+    inputs: Sequence[str], output: str | None, options: Options, *, json: bool
+) -> None:
+    """Refuse inputs and outputs that contradict each other, before a model is loaded."""
+    for given in inputs:
+        # A lone - is an input, so the parser takes misspelt options for inputs too.
+        if given.startswith("-") and given != STREAM:
+            raise UsageError(f"{given}: unknown option (a file of this name is ./{given})")
+        if not given:
+            raise UsageError("an input is empty; name a file, a folder, or -")
     if STREAM in inputs and len(inputs) > 1:
-        raise InputError("- (standard input) holds one picture; give it alone")
+        raise UsageError("- (standard input) holds one picture; give it alone")
     to_stdout = output == STREAM or (output is None and STREAM in inputs)
     if to_stdout and json:
-        raise InputError("--json and the picture cannot share standard output; give -o FILE")
-    if output == STREAM and inputs != (STREAM,):
-        raise InputError("-o - writes one picture; give it with - (standard input) as the input")
-    if output is None or options.format is None or output.suffix.lower() not in SUFFIXES:
+        raise UsageError("--json and the picture cannot share standard output; give -o FILE")
+    if output == STREAM and tuple(inputs) != (STREAM,):
+        raise UsageError("-o - writes one picture; give it with - (standard input) as the input")
+    if output is None or to_stdout:
         return
-    if format_for(output).name != options.format and not output.is_dir():
-        raise OutputError(f"{output}: its suffix contradicts --format {options.format}; drop one")
+    path = Path(output)
+    if STREAM in inputs and path.is_dir():
+        raise UsageError(f"-o {output}: is a folder; name the file for standard input's picture")
+    known = path.suffix.lower() in SUFFIXES and not path.is_dir()
+    if options.format and known and format_for(path).name != options.format:
+        raise UsageError(f"-o {output}: its suffix contradicts --format {options.format}; drop one")
 
 
 def _upscale_all(
-    upscaler: "Upscaler",
-    jobs: Sequence[batch.Job],
-    options: Options,
-    *,
-    skip_existing: bool,
-    json: bool,
+    upscaler: "Upscaler", jobs: Sequence[batch.Job], options: Options, *, json: bool
 ) -> int:
     """Upscale every job, go on past bad files and list them at the end."""
     outcomes: list[Outcome] = []
     with Progress(total=len(jobs), what=f"{upscaler.origin} on {upscaler.device}") as progress:
         for number, job in enumerate(jobs):
             progress.start(number, job.source.name)
-            if skip_existing and job.target.exists():
-                outcome = Outcome(str(job.source), str(job.target), "skipped")
-            else:
-                outcome = _attempt(upscaler, job.source, job.target, options, progress.update)
+            outcome = _attempt(upscaler, job.source, job.target, options, progress.update)
             outcomes.append(outcome)
             if json:
                 _print_json(outcome)
@@ -180,18 +185,19 @@ def _upscale_all(
 
 
 def _upscale_stdin(
-    upscaler: "Upscaler", output: Path | None, options: Options, *, json: bool
+    upscaler: "Upscaler", output: str | None, options: Options, *, json: bool
 ) -> int:
-    data = sys.stdin.buffer.read()
-    if not data:
+    if sys.stdin is None or not (data := sys.stdin.buffer.read()):
         raise InputError("standard input is empty; pipe a picture into it")
     if output is not None and output != STREAM:
-        outcome = _attempt(upscaler, data, output, options)
+        outcome = _attempt(upscaler, data, Path(output), options)
         if json:
             _print_json(outcome)
         else:
             print(outcome.sentence(), file=sys.stderr)
         return 1 if outcome.status == "failed" else 0
+    if sys.stdout is None:
+        raise OutputError("standard output is closed; give -o FILE")
     from anamorph.picture import Picture
 
     picture = Picture.open(data, max_pixels=options.max_pixels)
@@ -207,20 +213,25 @@ def _attempt(
     options: Options,
     progress: Callable[[float], None] | None = None,
 ) -> Outcome:
-    name = "-" if isinstance(source, bytes) else str(source)
-    outcome = Outcome(name, str(target), "failed", model=upscaler.origin, device=upscaler.device)
+    name = STREAM if isinstance(source, bytes) else _readable(source)
+    outcome = Outcome(
+        name, _readable(target), "failed", model=upscaler.origin, device=upscaler.device
+    )
     begun = time.perf_counter()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        report = upscaler.upscale_file(
-            source,
-            target,
-            tile=options.tile,
-            quality=options.quality,
-            force=options.force,
-            max_pixels=options.max_pixels,
-            progress=progress,
-        )
+        if options.skip_existing and target.exists():
+            return replace(outcome, status="skipped")
+        with made_folder(target):
+            report = upscaler.upscale_file(
+                source,
+                target,
+                tile=options.tile,
+                quality=options.quality,
+                force=options.force,
+                format=options.format,
+                max_pixels=options.max_pixels,
+                progress=progress,
+            )
     except (AnamorphError, OSError, MemoryError) as error:
         reason = " ".join(str(error).split()) or "out of memory; try a smaller --tile"
         return replace(outcome, error=reason if name in reason else f"{name}: {reason}")
@@ -233,6 +244,32 @@ def _attempt(
     )
 
 
+@contextmanager
+def made_folder(target: Path) -> Iterator[None]:
+    """Make the folder of a file that is about to be written; unmake it if that fails.
+
+    Raises:
+        OutputError: The folder cannot be made.
+    """
+    missing = [folder for folder in target.parents if not os.path.lexists(folder)]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(target, error) from None
+    try:
+        yield
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _readable(path: Path) -> str:
+    """Return a path as one line of text, whatever bytes its name has."""
+    text = os.fsencode(path).decode(errors="backslashreplace")
+    return " ".join(text.split()) if "\n" in text else text
+
+
 def _print_json(outcome: Outcome) -> None:
-    sys.stdout.write(msgspec.json.encode(outcome).decode() + "\n")
-    sys.stdout.flush()
+    print(msgspec.json.encode(outcome).decode(), flush=True)
