@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from anamorph import cli
-from anamorph_training.commands import recipe_names
+from anamorph_training import commands
+from anamorph_training.commands import read_teaching, recipe_names
 
 TINY = ["--scale=2", "--channels=8", "--blocks=1", "--batch=2", "--patch=8", "--steps=4"]
 
@@ -20,9 +21,31 @@ def test_listing_recipes_imports_no_pytorch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_every_recipe_says_what_it_is() -> None:
-    for name, summary in recipe_names().items():
-        assert summary.endswith("."), name
+def test_importing_the_verbs_reads_no_recipe() -> None:
+    code = (
+        "import ast\n"
+        "ast.parse = None\n"
+        "from anamorph_training import commands\n"
+        "assert 'train' not in vars(commands)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    with pytest.raises(AttributeError, match="nosuchverb"):
+        commands.nosuchverb  # noqa: B018
+    assert commands.train is commands.train
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_says_what_it_is_and_how_to_start_it(name: str) -> None:
+    text, example = read_teaching(name)
+    assert text.partition("\n")[0].endswith(".")
+    assert example.startswith("Example:\n  anamorph train " + name)
+
+
+def test_the_list_of_recipes_shows_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Train a network that enlarges photographs" in shown
+    assert "continues where" not in shown
 
 
 def test_help_teaches_every_option(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,6 +54,8 @@ def test_help_teaches_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--patch" in shown
     assert "Side of a low-resolution crop, in pixels." in shown
     assert "Folder of the run; an unfinished run continues." in shown
+    assert "continues where" in shown
+    assert "Example: anamorph train srresnet --data my-pictures/ --out runs/mine" in shown
 
 
 def test_trains_from_the_command_line(
@@ -57,8 +82,7 @@ def test_numbers_out_of_range_are_wrong_usage(
     option: str, value: str, photos: Path, tmp_path: Path
 ) -> None:
     command = ["train", "srresnet", "--data", str(photos), "--out", str(tmp_path / "run")]
-    with pytest.raises(SystemExit):
-        cli.main([*command, option, value])
+    assert cli.main([*command, option, value]) == cli.USAGE_ERROR
     assert not (tmp_path / "run").exists()
 
 

@@ -5,6 +5,8 @@ Nothing here imports PyTorch: a recipe is imported when it is run or asked for i
 
 import ast
 import pkgutil
+import textwrap
+from functools import cache
 from pathlib import Path
 
 from cyclopts import App
@@ -12,27 +14,53 @@ from cyclopts import App
 from anamorph_training import recipes
 
 
-def recipe_names() -> dict[str, str]:
-    """Return every recipe's name and the first line of its module, without importing it."""
-    names = {}
-    for module in pkgutil.iter_modules(recipes.__path__):
-        source = Path(recipes.__path__[0]) / f"{module.name}.py"
-        docstring = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
-        names[module.name] = docstring.partition("\n")[0]
-    return names
+def recipe_names() -> list[str]:
+    """Return the name of every recipe, without importing it."""
+    return sorted(module.name for module in pkgutil.iter_modules(recipes.__path__))
 
 
+def read_teaching(name: str) -> tuple[str, str]:
+    """Return the help of a recipe and its example, from its ``main``, without importing it.
+
+    Returns:
+        Paragraphs of one line each, the first a summary; and the lines from "Example" on.
+    """
+    source = Path(recipes.__path__[0], f"{name}.py").read_text(encoding="utf-8")
+    (main,) = (
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and node.name == "main"
+    )
+    text, mark, example = (ast.get_docstring(main) or "").partition("Example:\n")
+    paragraphs = (" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))
+    return "\n\n".join(paragraphs), mark + textwrap.indent(textwrap.dedent(example), "  ")
+
+
+@cache
 def _train_app() -> App:
     app = App(
         name="train",
         help="Train a model. `anamorph train RECIPE --help` explains a recipe and its options.",
     )
-    for name, summary in recipe_names().items():
-        app.command(f"anamorph_training.recipes.{name}:main", name=name, help=summary)
+    for name in recipe_names():
+        text, example = read_teaching(name)
+        app.command(
+            f"anamorph_training.recipes.{name}:main",
+            name=name,
+            help=text,
+            help_epilogue=example,
+            help_format="plaintext",
+        )
     return app
 
 
-train = _train_app()
+def __getattr__(name: str) -> App:
+    """Make ``train`` when it is asked for: recipes are read then, not when this is imported."""
+    if name == "train":
+        return _train_app()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 evaluate = App(name="evaluate", help="Measure models on test sets.")
 evaluate.command(
     "anamorph_training.evaluation.command:upscale",

@@ -260,7 +260,12 @@ def main(
 
     It learns from any folder of sharp photographs: their low-resolution partners are made by
     bicubic shrinking. A run stopped by Ctrl-C or a kill continues where the same command is
-    repeated. Afterwards: anamorph export RUN -o FILE.
+    repeated.
+
+    Example:
+        anamorph train srresnet --data my-pictures/ --out runs/mine
+        anamorph train srresnet --data my-pictures/ --out runs/double --scale 2
+        anamorph export runs/mine -o mine.onnx
     """
     train(config, out)
 
