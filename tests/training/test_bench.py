@@ -1,7 +1,14 @@
 """The benchmark compares round by round and reports what it measured."""
 
+import json
 import time
+from pathlib import Path
 
+import pytest
+from tests.runtime.tiny_models import tiny_upscaler
+
+from anamorph.card import Provenance
+from anamorph.cli import main
 from anamorph_training.bench.rounds import ratio, time_interleaved
 
 
@@ -28,3 +35,34 @@ def test_the_median_ratio_is_of_rounds_and_not_of_medians() -> None:
     measured = ratio(seconds, "a", "b", bound=1.0)
     assert (measured.least, measured.median, measured.greatest) == (0.5, 1.0, 3.0)
     assert measured.holds
+
+
+@pytest.mark.parametrize("options", [["--rounds", "4"], ["--side", "0"], ["--megapixels", "0"]])
+def test_numbers_without_sense_are_refused(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", *options]) == 2
+    assert options[0] in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_command_reports_ratios_and_costs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {"channels": 8, "blocks": 1, "head_kernel": 3, "tail_kernel": 3, "scale": 2}
+    config |= {"upsampling": "direct", "batch_norm": False}
+    made = Provenance(recipe="srresnet", config=config, seed=1, steps=1)
+    model = tiny_upscaler(tmp_path / "tiny.onnx", provenance=made)
+    options = ["-m", str(model), "--side", "32", "--rounds", "5", "--megapixels", "0.01"]
+    assert main(["bench", *options, "--threads", "1", "--json"]) in (0, 1)
+    report = json.loads(capsys.readouterr().out)
+    assert [one["reference"] for one in report["ratios"]] == [
+        "bare ONNX Runtime",
+        "PyTorch eager",
+        "import numpy",
+        "import numpy, onnxruntime",
+    ]
+    assert all(one["rounds"] == 5 and one["median"] > 0 for one in report["ratios"])
+    (cost,) = report["costs"]
+    assert cost["output_megapixels"] == pytest.approx(0.04)
+    assert 20 < cost["peak_mb"] < 500

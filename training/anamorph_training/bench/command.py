@@ -1,17 +1,20 @@
 """`anamorph bench`: speed, memory and start-up as ratios in one run."""
 
-import os
 import sys
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from cyclopts import Parameter
 
+from anamorph.errors import UsageError
+from anamorph.threads import check_threads, default_threads
 from anamorph_training.bench.rounds import Ratio
 from anamorph_training.bench.startup import measure_startup
 from anamorph_training.bench.upscaling import Cost, measure_cost, measure_upscaling
+
+LEAST_ROUNDS: Final = 5
 
 
 def bench(
@@ -35,7 +38,11 @@ def bench(
         megapixels: Sizes of the pictures whose whole cost is measured.
         json: Print one JSON object.
     """
-    cores = threads or len(os.sched_getaffinity(0))
+    if rounds < LEAST_ROUNDS:
+        raise UsageError(f"--rounds {rounds}: the median needs at least {LEAST_ROUNDS}")
+    if side < 1 or min(megapixels, default=1) <= 0:
+        raise UsageError(f"--side {side}, --megapixels {megapixels}: must be positive")
+    cores = default_threads() if threads is None else check_threads(threads)
     ratios = measure_upscaling(model, side=side, threads=cores, rounds=rounds)
     ratios += measure_startup(rounds=rounds)
     costs = [measure_cost(model, megapixels=size, threads=cores) for size in megapixels]
