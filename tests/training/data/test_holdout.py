@@ -3,31 +3,39 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tests.training.conftest import smooth_picture
 
+from anamorph.errors import InputError
 from anamorph_training.data.folder import decode
-from anamorph_training.data.holdout import crop_holdout, save_holdout, split_files
+from anamorph_training.data.holdout import crop_holdout, hold_out, save_holdout
 from anamorph_training.data.pairs import Pair
 
 
+def pairs_named(*names: str) -> list[Pair]:
+    pixels = np.zeros((1, 1, 3), np.uint8)
+    return [Pair(pixels, pixels, Path(name)) for name in names]
+
+
+def names(pairs: list[Pair]) -> list[str]:
+    return [pair.source.name for pair in pairs]
+
+
 def test_every_twentieth_is_held_out_and_never_trained_on() -> None:
-    files = [Path(f"{number}.png") for number in range(60)]
-    training, held = split_files(files, None)
-    assert len(held) == 3
-    assert not set(training) & set(held)
+    training, held = hold_out(pairs_named(*(f"{number}.png" for number in range(60))))
+    assert names(held) == ["10.png", "30.png", "50.png"]
+    assert not set(names(training)) & set(names(held))
     assert len(training) + len(held) == 60
 
 
 def test_few_pictures_still_leave_one_held_out() -> None:
-    files = [Path("a"), Path("b"), Path("c")]
-    assert split_files(files, None) == ([Path("a"), Path("b")], [Path("c")])
-    assert split_files(files[:1], None) == ([Path("a")], [Path("a")])
+    training, held = hold_out(pairs_named("a", "b", "c"))
+    assert (names(training), names(held)) == (["a", "b"], ["c"])
 
 
-def test_a_folder_of_its_own_takes_precedence(photos: Path) -> None:
-    training, held = split_files([Path("a")], photos)
-    assert training == [Path("a")]
-    assert len(held) == 6
+def test_one_picture_cannot_be_held_out_and_trained_on() -> None:
+    with pytest.raises(InputError, match=r"only\.png.* give two pictures.*--valid"):
+        hold_out(pairs_named("only.png"))
 
 
 def test_at_most_16_centres_of_at_most_512_pixels_are_kept(tmp_path: Path) -> None:
@@ -38,8 +46,9 @@ def test_at_most_16_centres_of_at_most_512_pixels_are_kept(tmp_path: Path) -> No
     assert held[0].high.shape == (40, 512, 3)
     assert held[0].low.shape == (10, 128, 3)
     np.testing.assert_array_equal(held[0].high, high[:, 44:556])
+    (tmp_path / "holdout").mkdir()
+    (tmp_path / "holdout" / "16.png").write_text("of a former attempt")
     save_holdout(tmp_path, held)
-    save_holdout(tmp_path, held)  # a resume finds them there
     files = sorted((tmp_path / "holdout").iterdir())
     assert len(files) == 16
     np.testing.assert_array_equal(decode(files[0]), held[0].high)

@@ -12,12 +12,16 @@ from torch import nn
 from anamorph.errors import InputError
 from anamorph_training.loop import checkpoints
 from anamorph_training.loop.checkpoints import (
+    Part,
+    Resumed,
     load_checkpoint,
     load_ema,
     resume_parts,
     save_checkpoint,
     save_parts,
 )
+
+RECORD = {"recipe": "waves", "config": {"shape": [1, 2]}, "datasets": [{"digest": "ab"}]}
 
 
 def stepped(
@@ -59,13 +63,14 @@ def test_returns_what_was_saved(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_training_goes_on_bit_for_bit(tmp_path: Path, layout: torch.memory_format) -> None:
     network, adam = stepped(layout)
-    save_parts(tmp_path, 1, {"network": network, "optimizer": adam}, cpu_seconds=2.0)
+    save_parts(tmp_path, 1, {"network": network, "optimizer": adam}, cpu_seconds=2.0, record=RECORD)
     step(network, adam)
     other, other_adam = stepped(layout)
     with torch.no_grad():
         for weight in other.parameters():
             weight.zero_()
-    assert resume_parts(tmp_path, {"network": other, "optimizer": other_adam}) == (1, 2.0)
+    resumed = resume_parts(tmp_path, {"network": other, "optimizer": other_adam})
+    assert resumed == Resumed(step=1, cpu_seconds=2.0, record=RECORD)
     step(other, other_adam)
     for mine, theirs in zip(
         network.state_dict().values(), other.state_dict().values(), strict=True
@@ -75,7 +80,15 @@ def test_training_goes_on_bit_for_bit(tmp_path: Path, layout: torch.memory_forma
 
 def test_a_new_run_starts_at_zero(tmp_path: Path) -> None:
     network, adam = stepped()
-    assert resume_parts(tmp_path, {"network": network, "optimizer": adam}) == (0, 0.0)
+    assert resume_parts(tmp_path, {"network": network, "optimizer": adam}) == Resumed()
+
+
+def test_a_checkpoint_of_old_goes_on(tmp_path: Path) -> None:
+    network, adam = stepped()
+    parts: dict[str, Part] = {"network": network, "optimizer": adam}
+    state = {name: part.state_dict() for name, part in parts.items()}
+    save_checkpoint(tmp_path, 3, {**state, "cpu_seconds": 2.0})
+    assert resume_parts(tmp_path, parts) == Resumed(step=3, cpu_seconds=2.0)
 
 
 def test_keeps_the_newest_two(tmp_path: Path) -> None:
@@ -121,7 +134,7 @@ def test_loading_never_unpickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         raise AssertionError("pickle was executed")
 
     network, adam = stepped()
-    save_parts(tmp_path, 1, {"network": network, "optimizer": adam}, cpu_seconds=0)
+    save_parts(tmp_path, 1, {"network": network, "optimizer": adam}, cpu_seconds=0, record=RECORD)
     for module, name in (
         (torch, "load"),
         (pickle, "load"),
@@ -129,7 +142,7 @@ def test_loading_never_unpickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (pickle, "Unpickler"),
     ):
         monkeypatch.setattr(module, name, refuse)
-    assert resume_parts(tmp_path, {"network": network, "optimizer": adam})[0] == 1
+    assert resume_parts(tmp_path, {"network": network, "optimizer": adam}).step == 1
 
 
 def test_no_source_file_can_unpickle() -> None:

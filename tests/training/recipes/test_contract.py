@@ -112,7 +112,9 @@ def test_documents_every_field(name: str) -> None:
 @EACH
 def test_overfits_one_batch(name: str, tmp_path: Path) -> None:
     RECIPES[name].make_data(tmp_path / "data", 1)
-    config = configure(name, tmp_path / "data", **RECIPES[name].overfit)
+    RECIPES[name].make_data(tmp_path / "valid", 2)
+    options = {**RECIPES[name].overfit, "valid": tmp_path / "valid"}
+    config = configure(name, tmp_path / "data", **options)
     recipe(name).train(config, tmp_path / "run")
     losses = [row["loss"] for row in read_metrics(tmp_path / "run") if "loss" in row]
     assert losses[-1] < RECIPES[name].bound < losses[0]

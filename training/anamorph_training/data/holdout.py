@@ -1,5 +1,6 @@
 """Pictures that a run never trains on: chosen, and kept with the run."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -7,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anamorph.errors import InputError
 from anamorph.picture import Picture
-from anamorph_training.data.folder import find_pictures
 from anamorph_training.data.pairs import Pair
 from anamorph_training.degradation import shrink
 
@@ -30,15 +31,20 @@ class Held:
     low: NDArray[np.uint8]
 
 
-def split_files(files: list[Path], valid: Path | None) -> tuple[list[Path], list[Path]]:
-    """Return training and held-out files: every 20th is held out where no folder is given."""
-    if valid is not None:
-        return files, find_pictures(valid)
-    held = files[_EVERY // 2 :: _EVERY] or files[-1:]
-    if len(files) == 1:
-        return files, held  # nothing to hold out: it still shows whether training works
-    chosen = set(held)
-    return [path for path in files if path not in chosen], held
+def hold_out(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """Return training and held-out pictures: every 20th is held out, at least one.
+
+    Raises:
+        InputError: There is only one, which cannot be both.
+    """
+    if len(pairs) < 2:
+        raise InputError(
+            f"{pairs[0].source}: is the only picture that can be used, and one must be held out; "
+            "give two pictures, or a folder of held-out ones (--valid)"
+        )
+    held = range(_EVERY // 2, len(pairs), _EVERY) or range(len(pairs) - 1, len(pairs))
+    training = [pair for index, pair in enumerate(pairs) if index not in held]
+    return training, [pairs[index] for index in held]
 
 
 def crop_holdout(pairs: list[Pair], scale: int) -> list[Held]:
@@ -54,10 +60,13 @@ def crop_holdout(pairs: list[Pair], scale: int) -> list[Held]:
 
 
 def save_holdout(run: Path, held: list[Held]) -> None:
-    """Write the held-out pictures into the run, so that export can measure without the data set."""
+    """Write the held-out pictures into a run, so that export can measure without the data set.
+
+    Those of an attempt that never reached a checkpoint go: this one may train on them.
+    """
     folder = run / "holdout"
-    folder.mkdir(exist_ok=True)
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir()
     for index, item in enumerate(held):
-        file = folder / f"{index:02}.png"
-        if not file.exists():
-            Picture(item.high).save(file)
+        Picture(item.high).save(folder / f"{index:02}.png")

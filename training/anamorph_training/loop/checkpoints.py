@@ -8,6 +8,7 @@ and renamed; the newest two are kept.
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,28 +73,54 @@ def load_checkpoint(run: Path, device: str = "cpu") -> tuple[int, dict[str, Any]
     return None
 
 
-def save_parts(run: Path, step: int, parts: Mapping[str, Part], *, cpu_seconds: float) -> None:
-    """Write a checkpoint of networks and optimisers after ``step`` steps."""
-    state = {name: part.state_dict() for name, part in parts.items()}
-    save_checkpoint(run, step, {**state, "cpu_seconds": cpu_seconds})
+@dataclass(frozen=True)
+class Resumed:
+    """Where a run goes on.
 
-
-def resume_parts(run: Path, parts: Mapping[str, Part]) -> tuple[int, float]:
-    """Load the newest checkpoint into networks and optimisers, where there is one.
-
-    Returns:
-        Steps done and processor seconds spent; zeros for a new run.
+    Attributes:
+        step: Steps done; 0 for a new run.
+        cpu_seconds: Processor time spent.
+        record: Provenance of the weights; None for a new run and in checkpoints of old.
     """
+
+    step: int = 0
+    cpu_seconds: float = 0.0
+    record: dict[str, Any] | None = None
+
+
+def save_parts(
+    run: Path,
+    step: int,
+    parts: Mapping[str, Part],
+    *,
+    cpu_seconds: float,
+    record: Mapping[str, Any],
+) -> None:
+    """Write a checkpoint of networks and optimisers after ``step`` steps.
+
+    Args:
+        run: Folder of the run.
+        step: Steps done.
+        parts: By their names in the checkpoint.
+        cpu_seconds: Processor time spent.
+        record: Provenance of the weights, kept with them so that no kill can part the two.
+    """
+    state = {name: part.state_dict() for name, part in parts.items()}
+    save_checkpoint(run, step, {**state, "cpu_seconds": cpu_seconds, "record": dict(record)})
+
+
+def resume_parts(run: Path, parts: Mapping[str, Part]) -> Resumed:
+    """Load the newest checkpoint into networks and optimisers, where there is one."""
     found = load_checkpoint(run)
     if found is None:
-        return 0, 0.0
+        return Resumed()
     step, state = found
     for name, part in parts.items():
         if isinstance(part, Optimizer):
             restore_optimizer(part, state[name])
         else:
             part.load_state_dict(state[name])
-    return step, state["cpu_seconds"]
+    return Resumed(step, state["cpu_seconds"], state.get("record"))
 
 
 def load_ema(run: Path) -> dict[str, Tensor]:

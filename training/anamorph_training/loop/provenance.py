@@ -1,8 +1,9 @@
 """Where the weights of a run come from, as its card will tell."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from anamorph.errors import InputError
 from anamorph_training.loop.run_folder import code_revision, settings, write_json
@@ -12,25 +13,13 @@ if TYPE_CHECKING:
 
     from anamorph.card import Dataset
 
+Record = dict[str, Any]
+"""The fields of `anamorph.card.Provenance`, as JSON values."""
 
-def check_datasets(run: Path, datasets: "list[Dataset]") -> None:
-    """See that a run continues on the very data that it began with.
-
-    Raises:
-        InputError: The data have changed since the last checkpoint.
-    """
-    file = run / "provenance.json"
-    if not file.exists():
-        return
-    before = [one["digest"] for one in json.loads(file.read_text(encoding="utf-8"))["datasets"]]
-    if before != [one.digest for one in datasets]:
-        raise InputError(
-            f"{run}: its data have changed since it began; restore them, or choose another --out"
-        )
+_FILE: Final = "provenance.json"
 
 
-def write_provenance(
-    run: Path,
+def make_record(
     *,
     recipe: str,
     config: "DataclassInstance",
@@ -38,19 +27,63 @@ def write_provenance(
     seed: int,
     steps: int,
     cpu_seconds: float,
-) -> None:
-    """Write ``provenance.json``: the fields of `anamorph.card.Provenance`, known so far."""
+) -> Record:
+    """Return the fields of `anamorph.card.Provenance` that are known so far."""
     import msgspec
 
-    write_json(
-        run / "provenance.json",
-        {
-            "recipe": recipe,
-            "config": settings(config),
-            "seed": seed,
-            "steps": steps,
-            "cpu_hours": round(cpu_seconds / 3600, 4),
-            "datasets": msgspec.to_builtins(datasets),
-            "code_revision": code_revision(),
-        },
-    )
+    return {
+        "recipe": recipe,
+        "config": settings(config),
+        "seed": seed,
+        "steps": steps,
+        "cpu_hours": round(cpu_seconds / 3600, 4),
+        "datasets": msgspec.to_builtins(datasets),
+        "code_revision": code_revision(),
+    }
+
+
+def check_datasets(run: Path, kept: Record | None, datasets: "list[Dataset]") -> None:
+    """See that a run continues on the very data that it began with.
+
+    Args:
+        run: Folder of the run.
+        kept: What its checkpoint keeps; without it, ``provenance.json`` counts.
+        datasets: Data at hand.
+
+    Raises:
+        InputError: The data have changed since the last checkpoint.
+    """
+    before = kept or _read(run)
+    if before is None:
+        return
+    if [one["digest"] for one in before["datasets"]] != [one.digest for one in datasets]:
+        raise InputError(
+            f"{run}: its data have changed since it began; restore them, or choose another --out"
+        )
+
+
+def write_provenance(run: Path, record: Mapping[str, Any]) -> None:
+    """Write ``provenance.json``, which export reads."""
+    write_json(run / _FILE, record)
+
+
+def mend_provenance(run: Path, record: Record) -> None:
+    """Write ``provenance.json`` where it does not belong to the checkpoint that a run goes on from.
+
+    A kill may come between the two.
+
+    Args:
+        run: Folder of the run.
+        record: As of that checkpoint.
+    """
+    found = _read(run)
+    if found is None or found.get("steps") != record["steps"]:
+        write_provenance(run, record)
+
+
+def _read(run: Path) -> Record | None:
+    try:
+        record: Record = json.loads((run / _FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return record

@@ -14,17 +14,23 @@ from numpy.typing import NDArray
 from anamorph import cli
 from anamorph.card import Dataset
 from anamorph_training.data.folder import find_pictures, folder_digest
-from anamorph_training.data.holdout import Held, crop_holdout, save_holdout, split_files
+from anamorph_training.data.holdout import Held, crop_holdout, hold_out, save_holdout
 from anamorph_training.data.pairs import Pair, default_cache, prepare_pairs
 from anamorph_training.data.patches import Prefetch, draw_batch
 from anamorph_training.loop.average import start_average, update_average
-from anamorph_training.loop.checkpoints import Part, resume_parts, save_parts
+from anamorph_training.loop.checkpoints import Part, Resumed, resume_parts, save_parts
 from anamorph_training.loop.device import Device, Precision, start_fabric
 from anamorph_training.loop.effort import Effort
 from anamorph_training.loop.interruption import Interruption
 from anamorph_training.loop.journal import Journal, Progress
 from anamorph_training.loop.meter import Meter
-from anamorph_training.loop.provenance import check_datasets, write_provenance
+from anamorph_training.loop.provenance import (
+    Record,
+    check_datasets,
+    make_record,
+    mend_provenance,
+    write_provenance,
+)
 from anamorph_training.loop.run_folder import open_run
 from anamorph_training.loop.schedule import set_learning_rate, warm_cosine
 from anamorph_training.losses import l1
@@ -129,9 +135,13 @@ class _Pictures:
     bicubic_psnr: float  # dB, on the held-out pictures
 
 
-def _prepare(config: Config, files: list[Path], out: Path, progress: Progress) -> _Pictures:
-    """Split and decode the pictures; put the held-out ones into the run."""
-    training, held_out = split_files(files, config.valid)
+def _find(config: Config) -> tuple[list[Path], list[Path]]:
+    """Return the files of --data and of --valid; no --valid has none."""
+    return find_pictures(config.data), find_pictures(config.valid) if config.valid else []
+
+
+def _prepare(config: Config, files: tuple[list[Path], list[Path]], progress: Progress) -> _Pictures:
+    """Decode the pictures, and split those that can be used."""
     prepare = partial(
         prepare_pairs,
         scale=config.scale,
@@ -139,18 +149,28 @@ def _prepare(config: Config, files: list[Path], out: Path, progress: Progress) -
         cache=config.cache or default_cache(),
         report=progress.say,
     )
-    held = crop_holdout(prepare(held_out), config.scale)
-    save_holdout(out, held)
-    pairs = prepare(training)
+    data, valid = files
+    pairs = prepare(data)
+    training, held_out = (pairs, prepare(valid)) if valid else hold_out(pairs)
     dataset = Dataset(
         name=config.data_name,
         licence=config.licence,
-        digest=folder_digest(config.data, [pair.source for pair in pairs]),
-        items=len(pairs),
+        digest=folder_digest(config.data, [pair.source for pair in training]),
+        items=len(training),
     )
-    check_datasets(out, [dataset])
+    held = crop_holdout(held_out, config.scale)
     baseline = mean_psnr(held, config.scale, partial(bicubic, scale=config.scale))
-    return _Pictures(pairs, held, dataset, baseline)
+    return _Pictures(training, held, dataset, baseline)
+
+
+def _tie(config: Config, out: Path, resumed: Resumed, pictures: _Pictures) -> None:
+    """See that a run continues on its own data; tie a new one to what it will be measured on."""
+    if not resumed.step:
+        save_holdout(out, pictures.held)
+        return
+    check_datasets(out, resumed.record, [pictures.dataset])
+    record = resumed.record or _record(config, pictures, resumed.step, resumed.cpu_seconds)
+    mend_provenance(out, record)
 
 
 def _learning_rate(config: Config, step: int) -> float:
@@ -163,17 +183,14 @@ def _learning_rate(config: Config, step: int) -> float:
     )
 
 
-def _write_provenance(
-    config: Config, out: Path, pictures: _Pictures, step: int, effort: Effort
-) -> None:
-    write_provenance(
-        out,
+def _record(config: Config, pictures: _Pictures, step: int, cpu_seconds: float) -> Record:
+    return make_record(
         recipe=RECIPE,
         config=config,
         datasets=[pictures.dataset],
         seed=config.seed,
         steps=step,
-        cpu_seconds=effort.cpu_seconds,
+        cpu_seconds=cpu_seconds,
     )
 
 
@@ -184,7 +201,7 @@ def train(config: Config, out: Path) -> None:
         InputError: The data cannot be used, or ``out`` holds another run, or one on other data.
         KeyboardInterrupt: Ctrl-C or SIGTERM came; the run stopped with a checkpoint.
     """
-    files = find_pictures(config.data)
+    files = _find(config)
     open_run(out, RECIPE, config)
     progress = Progress(config.steps)
     fabric = start_fabric(
@@ -197,11 +214,13 @@ def train(config: Config, out: Path) -> None:
     average = start_average(network)
     parts: dict[str, Part] = {"network": network, "average": average, "optimizer": adam}
 
-    start, cpu_seconds = resume_parts(out, parts)
+    resumed = resume_parts(out, parts)
+    start = resumed.step
     if start:
         progress.say(f"{out}: continues after step {start} of {config.steps}")
-    effort = Effort(cpu_seconds)
-    pictures = _prepare(config, files, out, progress)
+    effort = Effort(resumed.cpu_seconds)
+    pictures = _prepare(config, files, progress)
+    _tie(config, out, resumed, pictures)
     draw = partial(
         draw_batch,
         pairs=pictures.training,
@@ -244,8 +263,9 @@ def train(config: Config, out: Path) -> None:
                 sheet = out / "samples" / f"{step:09}.png"
                 write_samples(sheet, pictures.held, config.scale, upscale)
             if step % config.check_every == 0 or last or interruption.asked:
-                save_parts(out, step, parts, cpu_seconds=effort.cpu_seconds)
-                _write_provenance(config, out, pictures, step, effort)
+                record = _record(config, pictures, step, effort.cpu_seconds)
+                save_parts(out, step, parts, cpu_seconds=effort.cpu_seconds, record=record)
+                write_provenance(out, record)
             if interruption.asked and not last:
                 progress.say(f"{out}: stopped after step {step}; the same command continues")
                 raise KeyboardInterrupt
