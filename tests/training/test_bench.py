@@ -49,7 +49,13 @@ def test_numbers_without_sense_are_refused(
 def test_the_command_reports_ratios_and_costs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = {"channels": 8, "blocks": 1, "head_kernel": 3, "tail_kernel": 3, "scale": 2}
+    config: dict[str, object] = {
+        "channels": 8,
+        "blocks": 1,
+        "head_kernel": 3,
+        "tail_kernel": 3,
+        "scale": 2,
+    }
     config |= {"upsampling": "direct", "batch_norm": False}
     made = Provenance(recipe="srresnet", config=config, seed=1, steps=1)
     model = tiny_upscaler(tmp_path / "tiny.onnx", provenance=made)
