@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from anamorph import download, manifest
 from anamorph.errors import InputError, ModelFileError, ModelNotFoundError
-from anamorph.model_file import read_card, read_model
+from anamorph.model_file import check_file, read_card, read_model
 from anamorph.session import open_session
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def resolve(
 
     Raises:
         ModelNotFoundError: No model answers to the name.
-        ModelFileError: It is a folder, or what was downloaded is no model.
+        ModelFileError: It is a folder or cannot be reached, or what was downloaded is no model.
         UnavailableError: It must be downloaded and cannot be.
     """
     text = os.fspath(name)
@@ -70,17 +70,24 @@ def resolve(
         if not text.startswith(_REMOTE):
             raise InputError(f"{text}: addresses start with https:// or hf://")
         return download.fetch(text, progress=progress)
-    path = Path(text).expanduser()
+    path = _expanded(text)
     if not isinstance(name, str) or path.suffix == ".onnx" or _has_separator(text):
-        return _existing(path)
+        check_file(path)
+        return path
     # A file shadows a name of the zoo; a folder called photo-x4 does not.
-    if path.is_file():
+    try:
+        check_file(path)
+    except ModelNotFoundError:
+        found: ModelFileError | None = None
+    except ModelFileError as error:
+        found = error
+    else:
         return path
     try:
         entry = manifest.find(text)
     except ModelNotFoundError:
-        if path.is_dir():
-            return _existing(path)
+        if found:
+            raise found from None
         raise
     return _locate(entry, progress)
 
@@ -94,7 +101,7 @@ def find_siblings(path: Path, roles: Iterable[str]) -> dict[str, Path]:
 
     Raises:
         ModelNotFoundError: A role is missing beside the file.
-        ModelFileError: A sibling belongs to another training of the family.
+        ModelFileError: A sibling belongs to another training of the family, or cannot be read.
     """
     own = read_card(path)
     found = {own.role: path}
@@ -102,10 +109,12 @@ def find_siblings(path: Path, roles: Iterable[str]) -> dict[str, Path]:
         if role == own.role:
             continue
         sibling = path.with_name(f"{own.family}.{role}.onnx")
-        if not sibling.is_file():
+        try:
+            check_file(sibling)
+        except ModelNotFoundError:
             raise ModelNotFoundError(
                 f"{path}: needs {sibling.name} beside it; copy it into the same folder"
-            )
+            ) from None
         card = read_card(sibling)
         if (card.family, card.role, card.family_digest) != (own.family, role, own.family_digest):
             raise ModelFileError(
@@ -119,14 +128,13 @@ def _has_separator(text: str) -> bool:
     return "/" in text or "\\" in text
 
 
-def _existing(path: Path) -> Path:
-    if path.is_dir():
-        raise ModelFileError(f"{path}: is a folder; give an .onnx file")
-    if not path.exists():
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
         raise ModelNotFoundError(
-            f"{path}: no such file; give an .onnx file or a name from: anamorph models"
-        )
-    return path
+            f"{text}: there is no such user's folder; give the path of an .onnx file"
+        ) from None
 
 
 def _locate(model: manifest.ZooModel, progress: Callable[[int, int | None], None] | None) -> Path:

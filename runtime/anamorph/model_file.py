@@ -3,7 +3,9 @@
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
 
+import contextlib
 import hashlib
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ from msgspec.structs import replace
 
 from anamorph import card as cards
 from anamorph.card import MAX_CARD_BYTES, METADATA_KEY, Card
-from anamorph.errors import ModelFileError, ModelNotFoundError
+from anamorph.errors import AnamorphError, ModelFileError, ModelNotFoundError
 from anamorph.file_kind import looks_like
 from anamorph.outside_data import refuse_outside_data
 from anamorph.protobuf import BYTES, Field, Walker, WireError, encode_bytes
@@ -89,6 +91,28 @@ def read_model(path: Path, *, origin: str = "") -> ModelFile:
     return parse_model(data, origin)
 
 
+def check_file(path: Path) -> None:
+    """Refuse a path that leads to no regular file, without opening it.
+
+    Raises:
+        ModelNotFoundError: There is no such file.
+        ModelFileError: It is a folder or a device, or lies in a folder that may not be searched.
+    """
+    # Path.exists and Path.is_dir raise for such a folder, or call it missing, by Python's version.
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a null byte is a ValueError
+        raise ModelNotFoundError(
+            f"{path}: no such file; give the path of an .onnx file or a name from: anamorph models"
+        ) from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if stat.S_ISDIR(mode):
+        raise ModelFileError(f"{path}: is a folder; give an .onnx file")
+    if not stat.S_ISREG(mode):
+        raise ModelFileError(f"{path}: is not a file; give the path of an .onnx file")
+
+
 def parse_model(data: bytes, origin: str) -> ModelFile:
     """Verify a model that is in memory.
 
@@ -146,20 +170,21 @@ def embed_card(data: bytes, card: Card) -> bytes:
     return b"".join([*kept, encode_bytes(_MODEL_METADATA, entry)])
 
 
-def _open(path: Path) -> BinaryIO:
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    check_file(path)
     try:
-        if path.exists() and not path.is_file():
-            raise ModelFileError(f"{path}: is not a file; give the path of an .onnx file")
-        return path.open("rb")
-    except FileNotFoundError:
-        raise ModelNotFoundError(
-            f"{path}: no such file; give the path of an .onnx file or a name from: anamorph models"
-        ) from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, ModelFileError):
-            raise
-        reason = getattr(error, "strerror", None) or error
-        raise ModelFileError(f"{path}: cannot be read ({reason}); check its permissions") from None
+        with path.open("rb") as file:
+            yield file
+    except AnamorphError:
+        raise
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> ModelFileError:
+    reason = error.strerror or error
+    return ModelFileError(f"{path}: cannot be read ({reason}); check its path and permissions")
 
 
 def _walker(data: bytes) -> Walker:

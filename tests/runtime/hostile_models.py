@@ -1,5 +1,6 @@
 """Build ONNX files that a reader must refuse, and state how it must refuse them."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,18 @@ def assert_one_line(caught: pytest.ExceptionInfo[AnamorphError], name: object, c
     assert "\n" not in message
     assert str(name) in message
     assert cure in message
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, forbidden: Path, call: str) -> None:
+    """Let a call of ``Path`` fail for one path as the system refuses it, even to the superuser."""
+    original = getattr(Path, call)
+
+    def refuse(path: Path, *args: object, **kwargs: object) -> object:
+        if path == forbidden:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return original(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, call, refuse)
 
 
 def write_with_card(path: Path, proto: onnx.ModelProto, card: Card | None = None) -> Path:

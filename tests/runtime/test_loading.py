@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.runtime.hostile_models import assert_one_line
+from tests.runtime.hostile_models import assert_one_line, forbid
 from tests.runtime.tiny_models import tiny_upscaler
 
 import anamorph
@@ -52,6 +52,35 @@ def test_what_looks_like_a_path_is_never_a_name(zoo: Path, name: str | Path) -> 
     with pytest.raises(ModelNotFoundError, match="no such file") as caught:
         resolve(name)
     assert_one_line(caught, Path(name), "anamorph models")
+
+
+@pytest.mark.parametrize("name", ["m.onnx", "./m.onnx", "my-model", Path("my-model")])
+def test_what_lies_in_an_unsearchable_folder_is_refused(
+    zoo: Path, monkeypatch: pytest.MonkeyPatch, name: str | Path
+) -> None:
+    forbid(monkeypatch, Path(name), "stat")
+    with pytest.raises(ModelFileError, match="Permission denied") as caught:
+        resolve(name)
+    assert_one_line(caught, Path(name), "check its path and permissions")
+
+
+def test_an_unsearchable_folder_hides_no_name_of_the_zoo(
+    zoo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid(monkeypatch, Path("photo-x2"), "stat")
+    assert resolve("photo-x2") == zoo / "photo-x2-1.onnx"
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 300 + ".onnx", "a\0b", "a\0b.onnx"])
+def test_names_that_no_file_can_have_are_refused(zoo: Path, name: str) -> None:
+    with pytest.raises((ModelFileError, ModelNotFoundError)):
+        resolve(name)
+
+
+def test_an_unknown_home_is_named(zoo: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="no such user's folder") as caught:
+        resolve("~nobody-of-this-name/m.onnx")
+    assert_one_line(caught, "~nobody-of-this-name/m.onnx", "give the path")
 
 
 def test_a_folder_is_refused(zoo: Path) -> None:

@@ -1,3 +1,6 @@
+import errno
+import io
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +10,7 @@ import onnx
 import pytest
 from msgspec.structs import replace
 from tests.runtime import hostile_models
-from tests.runtime.hostile_models import assert_one_line, write_with_card
+from tests.runtime.hostile_models import assert_one_line, forbid, write_with_card
 from tests.runtime.tiny_models import tiny_upscaler, upscaler_card, upscaler_proto
 
 from anamorph import card as cards
@@ -142,8 +145,44 @@ def test_names_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError) as caught:
         read_card(tmp_path / "none.onnx")
     assert_one_line(caught, "none.onnx", "anamorph models")
-    with pytest.raises(ModelFileError, match="not a file"):
+    with pytest.raises(ModelFileError, match="is a folder"):
         read_model(tmp_path)
+    tiny_upscaler(tmp_path / "tiny.onnx")
+    with pytest.raises(ModelNotFoundError):
+        read_card(tmp_path / "tiny.onnx" / "below.onnx")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_refuses_a_pipe_without_waiting_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.onnx"
+    os.mkfifo(path)
+    with pytest.raises(ModelFileError, match="not a file") as caught:
+        read_card(path)
+    assert_one_line(caught, path, "give the path of an .onnx file")
+
+
+@pytest.mark.parametrize("read", [read_card, read_model])
+@pytest.mark.parametrize("call", ["stat", "open"])
+def test_names_a_file_that_may_not_be_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], object], call: str
+) -> None:
+    path = tiny_upscaler(tmp_path / "tiny.onnx")
+    forbid(monkeypatch, path, call)
+    with pytest.raises(ModelFileError, match="Permission denied") as caught:
+        read(path)
+    assert_one_line(caught, path, "check its path and permissions")
+
+
+def test_names_a_file_whose_reading_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+    path = tiny_upscaler(tmp_path / "tiny.onnx")
+    monkeypatch.setattr(Path, "open", lambda *args, **kwargs: Failing(b"x"))
+    with pytest.raises(ModelFileError, match="Input/output error") as caught:
+        read_card(path)
+    assert_one_line(caught, path, "check its path")
 
 
 def test_a_name_with_a_null_byte_is_refused() -> None:
