@@ -2,8 +2,15 @@
 
 A card travels as JSON under the key ``anamorph.card`` of the ONNX file's ``metadata_props``.
 Unknown keys are ignored within a major schema version; a newer major version is refused.
+
+A file may come from anyone, so that what its card says is bounded before anything is allocated or
+shown: sizes are at most what a real model could ask for, and no text holds control characters,
+which would rule the terminal that shows them.
 """
 
+import re
+from collections.abc import Iterator
+from math import lcm
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -15,10 +22,26 @@ SCHEMA: Final = (1, 0)
 METADATA_KEY: Final = "anamorph.card"
 MAX_CARD_BYTES: Final = 1 << 20
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)]
+MAX_SCALE: Final = 16
+MAX_STEP: Final = 4096  # pixels or samples: of multiples, of alignments and of least sizes
+MAX_CONTEXT: Final = 1_000_000  # pixels or samples: 20 seconds of sound at 48 kHz
+MAX_SAMPLE_RATE: Final = 768_000  # Hz: the highest of any converter
+MAX_LATENT_WIDTH: Final = 1_000_000
+
+# \Z, since $ would let a line end follow.
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*\Z", max_length=100)]
 Count = Annotated[int, Meta(ge=1)]
 Extent = Annotated[int, Meta(ge=0)]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Scale = Annotated[int, Meta(ge=1, le=MAX_SCALE)]
+Step = Annotated[int, Meta(ge=1, le=MAX_STEP)]
+Reach = Annotated[int, Meta(ge=0, le=MAX_CONTEXT)]
+SampleRate = Annotated[int, Meta(ge=0, le=MAX_SAMPLE_RATE)]
+LatentWidth = Annotated[int, Meta(ge=0, le=MAX_LATENT_WIDTH)]
+Release = Annotated[str, Meta(pattern=r"^([0-9][0-9a-z.+-]*)?\Z", max_length=40)]
+
+# C0, DEL and C1, line ends of Unicode, and what turns the direction of the text around it.
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,8 +56,8 @@ class Port(Struct, frozen=True):
         meaning: What it holds, such as ``picture`` or ``waveform``.
         axes: Axis names in order, such as ``("batch", "channel", "height", "width")``.
         channels: Meaning of the channel axis in order, such as ``("red", "green", "blue")``.
-        minimum: Least value, in ``unit``; null where unbounded.
-        maximum: Greatest value, in ``unit``; null where unbounded.
+        minimum: Least value, in ``unit``; null where unbounded, with or without a maximum.
+        maximum: Greatest value, in ``unit``; null where unbounded, with or without a minimum.
         unit: What the numbers measure, such as ``sRGB, encoded``.
         dtype: Element type.
     """
@@ -130,15 +153,16 @@ class Card(Struct, frozen=True):
         description: One sentence for people.
         inputs: Tensors that go in.
         outputs: Tensors that come out.
-        scale: Output pixels per input pixel along each axis.
-        sample_rate: Hz; 0 where the model has no time axis.
-        size_multiple: Height and width (or samples) must be multiples of this.
-        minimum_size: Least height and width (or samples) the graph accepts.
+        scale: Output pixels per input pixel along each axis, 1 to ``MAX_SCALE``.
+        sample_rate: Hz, up to ``MAX_SAMPLE_RATE``; 0 where the model has no time axis.
+        size_multiple: Height and width (or samples) must be multiples of this, 1 to ``MAX_STEP``.
+        minimum_size: Least height and width (or samples) the graph accepts, 1 to ``MAX_STEP``.
         context_before: Input pixels or samples left of (above) an output's own position that it
-            depends on; null where unbounded, so that the model runs whole.
+            depends on, up to ``MAX_CONTEXT``; null where unbounded, so that the model runs whole.
         context_after: The same to the right (below).
-        alignment: Tiles and chunks must start at multiples of this, in input pixels or samples.
-        latent_width: Numbers in a latent code; 0 where there is none.
+        alignment: Tiles and chunks must start at multiples of this, in input pixels or samples;
+            its least common multiple with ``size_multiple`` is at most ``MAX_STEP``.
+        latent_width: Numbers in a latent code, up to ``MAX_LATENT_WIDTH``; 0 where there is none.
         labels: Names of the classes, in order.
         calibration: Threshold of a detector.
         licence: SPDX identifier or short name of the licence of the weights.
@@ -157,18 +181,18 @@ class Card(Struct, frozen=True):
     licence: str
     schema: tuple[int, int] = SCHEMA
     model_version: Count = 1
-    role: str = "model"
-    family: str = ""
+    role: Name = "model"
+    family: Name | Literal[""] = ""
     family_digest: str = ""
     description: str = ""
-    scale: Count = 1
-    sample_rate: Extent = 0
-    size_multiple: Count = 1
-    minimum_size: Count = 1
-    context_before: Extent | None = None
-    context_after: Extent | None = None
-    alignment: Count = 1
-    latent_width: Extent = 0
+    scale: Scale = 1
+    sample_rate: SampleRate = 0
+    size_multiple: Step = 1
+    minimum_size: Step = 1
+    context_before: Reach | None = None
+    context_after: Reach | None = None
+    alignment: Step = 1
+    latent_width: LatentWidth = 0
     labels: tuple[str, ...] = ()
     calibration: Calibration | None = None
     attribution: str = ""
@@ -176,7 +200,7 @@ class Card(Struct, frozen=True):
     metrics: tuple[Metric, ...] = ()
     gate: Gate | None = None
     digest: str = ""
-    minimum_onnxruntime: str = ""
+    minimum_onnxruntime: Release = ""
 
 
 class _Version(msgspec.Struct):
@@ -197,11 +221,12 @@ def decode(data: bytes | memoryview, origin: str) -> Card:
         origin: File that it came from, for messages.
 
     Raises:
-        ModelFileError: The JSON is damaged, lacks a field or has a newer major schema.
+        ModelFileError: The JSON is damaged, lacks a field, has a newer major schema, or a field
+            is out of bounds or holds control characters.
     """
     try:
         major, minor = msgspec.json.decode(data, type=_Version).schema
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelFileError(
             f"{origin}: its card is damaged ({error}); export or download the model again"
         ) from None
@@ -211,9 +236,50 @@ def decode(data: bytes | memoryview, origin: str) -> Card:
             f"{SCHEMA[0]}.x; upgrade with: pip install --upgrade anamorph"
         )
     try:
-        return msgspec.json.decode(data, type=Card)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        card = msgspec.json.decode(data, type=Card)
+        _check(card)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelFileError(
-            f"{origin}: its card does not follow schema {major}.{minor} ({error}); "
+            f"{origin}: its card does not follow schema {major}.{minor} ({printable(str(error))}); "
             "export the model again"
         ) from None
+    return card
+
+
+def printable(text: str) -> str:
+    """Return text from a model file with each control character as a question mark."""
+    return _CONTROL.sub("?", text)
+
+
+def _check(card: Card) -> None:
+    """Refuse what the types of single fields cannot.
+
+    Raises:
+        msgspec.ValidationError: Says what is wrong and where.
+    """
+    for place, text in _texts("$", msgspec.to_builtins(card)):
+        if _CONTROL.search(text):
+            raise msgspec.ValidationError(f"Control characters in text - at `{place}`")
+    if lcm(card.alignment, card.size_multiple) > MAX_STEP:
+        raise msgspec.ValidationError(
+            f"No multiple of both {card.alignment} and {card.size_multiple} up to {MAX_STEP} - at "
+            "`$.alignment`"
+        )
+    for port in (*card.inputs, *card.outputs):
+        if port.minimum is not None and port.maximum is not None and port.minimum > port.maximum:
+            raise msgspec.ValidationError(
+                f"Minimum {port.minimum:g} above maximum {port.maximum:g} - at port `{port.name}`"
+            )
+
+
+def _texts(place: str, value: object) -> Iterator[tuple[str, str]]:
+    """Yield every text within plain JSON values, keys included, with where it stands."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield f"{place} (a key)", key
+            yield from _texts(f"{place}.{key}", part)
+    elif isinstance(value, list | tuple):
+        for index, part in enumerate(value):
+            yield from _texts(f"{place}[{index}]", part)

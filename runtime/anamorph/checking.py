@@ -11,7 +11,7 @@ import numpy as np
 
 from anamorph.card import Card
 from anamorph.context_probe import Context, Floats, probe_context
-from anamorph.errors import AnamorphError, ModelFileError, ModelNotFoundError
+from anamorph.errors import AnamorphError, InputError, ModelFileError, ModelNotFoundError
 from anamorph.model_file import ModelFile, read_card, read_model
 from anamorph.session import Session, open_session
 
@@ -19,6 +19,9 @@ __all__ = ["Context", "Finding", "Report", "check", "probe_context"]
 
 TOLERANCE: Final = 1e-4  # share of the output's range, as the export gate's
 _LARGEST_SIDE: Final = 1024  # pixels; probing larger pictures takes minutes
+_LARGEST_OUTPUT: Final = 4096  # pixels; the probe holds 16 of them, 3 GB
+_STEPS: Final = ((0, 0), (0, 17), (12, 1), (16, 23))  # multiples beyond the least side
+_SHORT_STEPS: Final = ((0, 0), (0, 1), (2, 1), (1, 3))  # where multiples are wide
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Report:
 def check(path: str | os.PathLike[str], *, device: str = "cpu") -> Report:
     """Check a model file against its card.
 
+    What cannot be tried fails: a card that nobody can test is no better than one that lies.
+
     Args:
         path: The file.
         device: Device to run it on; context is always probed on the CPU.
@@ -85,9 +90,7 @@ def check(path: str | os.PathLike[str], *, device: str = "cpu") -> Report:
         stage = "graph"
         session = open_session(model, device=device)
         findings.append(_ok("graph", f"agrees with the card, runs on {session.provider}"))
-        if card.task == "upscale":
-            stage = "run"
-            findings.extend(_upscaler_findings(model, session))
+        findings.extend(_run_findings(model, session))
     except ModelNotFoundError:
         raise
     except ModelFileError as error:
@@ -121,10 +124,28 @@ def _gate(card: Card) -> Finding:
     )
 
 
+def _run_findings(model: ModelFile, session: Session) -> Iterator[Finding]:
+    """Run the model; whatever ends that early is the last finding."""
+    card = session.card
+    if card.task != "upscale":
+        yield _failed(
+            "run",
+            f"not tried: this version runs no models for {card.task!r}; try: pip install "
+            "--upgrade anamorph",
+        )
+        return
+    try:
+        yield from _upscaler_findings(model, session)
+    except MemoryError:
+        yield _failed("run", "not enough memory")
+    except (ModelFileError, InputError) as error:
+        yield _failed("run", str(error).removeprefix(f"{model.origin}: "))
+
+
 def _upscaler_findings(model: ModelFile, session: Session) -> Iterator[Finding]:
     card = session.card
-    if (largest := _least_side(card) + 23 * card.size_multiple) > _LARGEST_SIDE:
-        yield Finding("shapes", "note", f"not tried: they take pictures of {largest} pixels")
+    if not _fits(card, largest := max(max(side) for side in _sides(card))):
+        yield _failed("shapes", f"not tried: they take pictures of {largest} pixels")
         return
     outputs = _run_sizes(session)
     sizes = ", ".join(f"{width} x {height}" for height, width in outputs)
@@ -138,7 +159,7 @@ def _upscaler_findings(model: ModelFile, session: Session) -> Iterator[Finding]:
     try:
         on_cpu = session if session.device == "cpu" else open_session(model, device="cpu")
     except AnamorphError as error:
-        yield Finding("context", "note", f"not probed: {error}")
+        yield _failed("context", f"not probed: {error}")
         return
     yield _context(on_cpu)
     yield _tiles(session)
@@ -155,10 +176,19 @@ def _picture(seed: int, height: int, width: int) -> Floats:
 
 def _run_sizes(session: Session) -> dict[tuple[int, int], Floats]:
     """Upscale pictures of least, odd and even sides; the session checks the shapes."""
-    least, multiple = _least_side(session.card), session.card.size_multiple
-    steps = ((0, 0), (0, 17), (12, 1), (16, 23))
-    sides = [(least + rows * multiple, least + columns * multiple) for rows, columns in steps]
+    sides = _sides(session.card)
     return {(height, width): session.run(_picture(0, height, width)) for height, width in sides}
+
+
+def _sides(card: Card) -> list[tuple[int, int]]:
+    least, multiple = _least_side(card), card.size_multiple
+    steps = _STEPS if multiple <= 16 else _SHORT_STEPS
+    return [(least + rows * multiple, least + columns * multiple) for rows, columns in steps]
+
+
+def _fits(card: Card, side: int) -> bool:
+    """Return whether square pictures of this side can be tried."""
+    return side <= _LARGEST_SIDE and side * card.scale <= _LARGEST_OUTPUT
 
 
 def _finite(outputs: dict[tuple[int, int], Floats]) -> Finding:
@@ -202,8 +232,8 @@ def _context(session: Session) -> Finding:
     multiple = lcm(card.alignment, card.size_multiple)
     size = 2 * (max(claimed.before, claimed.after) + margin)
     size = max(_least_side(card), -(-size // multiple) * multiple)
-    if size > _LARGEST_SIDE:
-        return Finding("context", "note", f"not probed: it takes a picture of {size} pixels")
+    if not _fits(card, size):
+        return _failed("context", f"not probed: it takes a picture of {size} pixels")
     seen = probe_context(session.run, scale=card.scale, size=size)
     text = (
         f"{seen.before} before and {seen.after} after observed, "
@@ -226,8 +256,8 @@ def _tiles(session: Session) -> Finding:
     after = -(-card.context_after // step) * step
     body = -(-max(8, card.minimum_size) // step) * step
     side = step + before + body + after + step
-    if side > _LARGEST_SIDE:
-        return Finding("tiles", "note", f"not tried: it takes a picture of {side} pixels")
+    if not _fits(card, side):
+        return _failed("tiles", f"not tried: it takes a picture of {side} pixels")
     picture = _picture(0, side, side)
     tile = session.run(picture[:, :, step:-step, step:-step])
     inner = slice(card.scale * before, card.scale * (before + body))

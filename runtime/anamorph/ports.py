@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from anamorph.card import Card, Port
+from anamorph.card import Card, Port, printable
 from anamorph.errors import ModelFileError
 
 _ELEMENT_TYPES: Final = {
@@ -11,6 +11,7 @@ _ELEMENT_TYPES: Final = {
     "int64": "tensor(int64)",
 }
 _PICTURE_AXES: Final = ("batch", "channel", "height", "width")
+_PICTURE_CHANNELS: Final = ("red", "green", "blue")
 
 
 def check_ports(card: Card, session: Any, origin: str) -> None:
@@ -22,7 +23,8 @@ def check_ports(card: Card, session: Any, origin: str) -> None:
         origin: Where the model came from, for messages.
 
     Raises:
-        ModelFileError: Names, ranks, element types, channels or free axes disagree.
+        ModelFileError: Names, ranks, element types, channels or free axes disagree, or the card
+            of an upscaler describes no RGB pictures in [0, 1].
     """
     for kind, ports, nodes in (
         ("input", card.inputs, session.get_inputs()),
@@ -32,17 +34,19 @@ def check_ports(card: Card, session: Any, origin: str) -> None:
         actual = [node.name for node in nodes]
         if names != actual:
             raise _lies(
-                origin, f"{kind}s {', '.join(names) or 'none'}", ", ".join(actual) or "none"
+                origin,
+                f"{kind}s {', '.join(names) or 'none'}",
+                printable(", ".join(actual)) or "none",
             )
         for port, node in zip(ports, nodes, strict=True):
             _check_port(origin, kind, port, node)
     if card.task == "upscale":
         for kind, ports in (("input", card.inputs), ("output", card.outputs)):
-            axes = [port.axes for port in ports]
-            if axes != [_PICTURE_AXES] or len(ports[0].channels) != 3:
+            seen = [(port.axes, port.channels, port.minimum, port.maximum) for port in ports]
+            if seen != [(_PICTURE_AXES, _PICTURE_CHANNELS, 0, 1)]:
                 raise ModelFileError(
                     f"{origin}: its card says that it upscales, but its {kind} is no RGB "
-                    f"picture of axes {', '.join(_PICTURE_AXES)}; export it again"
+                    f"picture in [0, 1] of axes {', '.join(_PICTURE_AXES)}; export it again"
                 )
 
 

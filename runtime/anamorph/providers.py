@@ -64,11 +64,12 @@ _OPTIONS: Final[dict[str, dict[str, str]]] = {
 }
 
 
-def import_onnxruntime(minimum: str = "") -> ModuleType:
+def import_onnxruntime(minimum: str = "", *, origin: str = "this model") -> ModuleType:
     """Import ONNX Runtime.
 
     Args:
         minimum: Oldest version that will do, such as ``1.20``; any if empty.
+        origin: What needs that version, for messages.
 
     Raises:
         UnavailableError: It is not installed, broken or too old.
@@ -89,7 +90,7 @@ def import_onnxruntime(minimum: str = "") -> ModuleType:
         raise UnavailableError(f"ONNX Runtime is installed only in part; {_reinstall()}")
     if minimum and _numbers(module.__version__) < _numbers(minimum):
         raise UnavailableError(
-            f"this model needs ONNX Runtime {minimum} or newer, {module.__version__} is installed; "
+            f"{origin}: needs ONNX Runtime {minimum} or newer, {module.__version__} is installed; "
             f"run: pip install --upgrade {(_installed_wheels() or ['onnxruntime'])[0]}"
         )
     return module

@@ -12,7 +12,9 @@ from tests.runtime.tiny_models import tiny_upscaler, upscaler_card, upscaler_pro
 from anamorph import checking
 from anamorph.card import Gate
 from anamorph.checking import Report, check
-from anamorph.errors import ModelNotFoundError, UnavailableError
+from anamorph.errors import InputError, ModelNotFoundError, UnavailableError
+from anamorph.model_file import read_model
+from anamorph.session import open_session
 
 NAMES = [
     "schema",
@@ -170,11 +172,80 @@ def test_shapes_that_fail_only_when_odd_are_found(tmp_path: Path) -> None:
     assert "run" in _failed(check(write_with_card(tmp_path / "m.onnx", proto, card)))
 
 
-def test_impossibly_large_pictures_are_not_tried(tmp_path: Path) -> None:
-    for field in ("minimum_size", "size_multiple", "context_before"):
-        card = replace(upscaler_card(), **{field: 1_000_000})
-        report = check(write_with_card(tmp_path / "m.onnx", upscaler_proto(), card))
-        assert any("not tried" in finding.detail for finding in report.findings)
+@pytest.mark.parametrize(
+    ("lie", "failed"),
+    [
+        ({"minimum_size": 4096}, ["shapes"]),
+        ({"size_multiple": 4096}, ["shapes"]),
+        ({"alignment": 4096, "context_before": 4096}, ["context", "tiles"]),
+        ({"context_before": 1_000_000}, ["context", "tiles"]),
+    ],
+)
+def test_what_cannot_be_tried_fails(tmp_path: Path, lie: dict[str, Any], failed: list[str]) -> None:
+    card = replace(upscaler_card(), **lie)
+    report = check(write_with_card(tmp_path / "m.onnx", upscaler_proto(), card))
+    assert _failed(report) == failed
+    for name in failed:
+        assert "not tried" in _detail(report, name) or "not probed" in _detail(report, name)
+
+
+def test_a_false_scale_of_pictures_that_cannot_be_tried_fails(tmp_path: Path) -> None:
+    assert not check(tiny_upscaler(tmp_path / "m.onnx", minimum_size=1024)).ok
+    card = replace(upscaler_card(), scale=16, minimum_size=513)  # not tried at load
+    report = check(write_with_card(tmp_path / "n.onnx", upscaler_proto(), card))
+    assert _failed(report) == ["shapes"]
+
+
+@pytest.mark.parametrize("lie", [{"scale": 10**9}, {"size_multiple": 10**12}])
+def test_a_card_out_of_bounds_fails_the_schema(tmp_path: Path, lie: dict[str, Any]) -> None:
+    card = replace(upscaler_card(), **lie)
+    report = check(write_with_card(tmp_path / "m.onnx", upscaler_proto(), card))
+    assert _failed(report) == ["schema"]
+
+
+def test_wide_multiples_are_tried_in_shorter_steps(tmp_path: Path) -> None:
+    card = replace(upscaler_card(scale=1, kernel=3), size_multiple=64, minimum_size=64)
+    path = write_with_card(tmp_path / "m.onnx", upscaler_proto(scale=1, kernel=3), card)
+    report = check(path)
+    assert report.ok, report.findings
+    assert "256 x 128" in _detail(report, "shapes")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), InputError("not enough memory for 9 pixels")])
+def test_lack_of_memory_fails_instead_of_raising(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def exhausted(*args: object, **kwargs: object) -> None:
+        raise error
+
+    monkeypatch.setattr(checking, "probe_context", exhausted)
+    report = check(tiny_upscaler(tmp_path / "m.onnx"))
+    assert _failed(report) == ["run"]
+    assert "not enough memory" in _detail(report, "run")
+
+
+def test_a_cpu_that_cannot_probe_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = read_model(tiny_upscaler(tmp_path / "m.onnx"))
+    session = open_session(model, device="cpu")
+    session.device = "cuda"
+
+    def absent(*args: object, **kwargs: object) -> None:
+        raise UnavailableError("no CPU")
+
+    monkeypatch.setattr(checking, "open_session", absent)
+    last = list(checking._run_findings(model, session))[-1]
+    assert (last.name, last.status) == ("context", "failed")
+
+
+@pytest.mark.parametrize(
+    ("limits", "ok"),
+    [((None, None), True), ((0.0, None), True), ((0.5, None), False), ((None, 0.5), False)],
+)
+def test_a_range_may_be_open_on_a_side(limits: tuple[float | None, float | None], ok: bool) -> None:
+    card = upscaler_card()
+    port = replace(card.outputs[0], minimum=limits[0], maximum=limits[1])
+    outputs = {(1, 2): np.array([0.1, 0.9], np.float32)}
+    assert checking._range(replace(card, outputs=(port,)), outputs).ok is ok
 
 
 def test_a_missing_file_or_device_is_an_error_not_a_finding(
@@ -189,8 +260,10 @@ def test_a_missing_file_or_device_is_an_error_not_a_finding(
 
 def test_other_tasks_are_checked_as_far_as_is_known(tmp_path: Path) -> None:
     report = check(tiny_upscaler(tmp_path / "m.onnx", task="translate"))
-    assert [finding.name for finding in report.findings] == ["schema", "digest", "graph", "gate"]
-    assert report.ok
+    names = [finding.name for finding in report.findings]
+    assert names == ["schema", "digest", "graph", "run", "gate"]
+    assert _failed(report) == ["run"]
+    assert "not tried" in _detail(report, "run")
 
 
 def test_a_gate_beyond_its_own_tolerance_fails(tmp_path: Path) -> None:

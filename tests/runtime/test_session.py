@@ -101,6 +101,19 @@ LIES: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ({"channels": 1}, {}, "3 channels", AGAIN),
     ({"channels": 1}, GREY, "no RGB", AGAIN),
     ({"alignment": 2}, {}, "the graph fails on", "anamorph check"),
+    ({}, {"inputs": _port("picture", minimum=0.0, maximum=255.0)}, r"no RGB .*\[0, 1\]", AGAIN),
+    ({}, {"inputs": _port("picture", minimum=0.0)}, r"no RGB .*\[0, 1\]", AGAIN),
+    ({}, {"inputs": _port("picture", channels=RGB[::-1])}, "no RGB", AGAIN),
+    ({}, {"scale": 10**9}, "<= 16 .*scale", "export the model again"),
+    ({}, {"size_multiple": 10**12}, "<= 4096 .*size_multiple", "export the model again"),
+    ({}, {"minimum_size": 10**7}, "<= 4096 .*minimum_size", "export the model again"),
+    ({}, {"alignment": 10**9}, "<= 4096 .*alignment", "export the model again"),
+    ({}, {"alignment": 4095, "size_multiple": 4096}, "alignment", "export the model again"),
+    ({}, {"context_before": 10**9}, "<= 1000000 .*context_before", "export the model again"),
+    ({}, {"context_after": 10**9}, "<= 1000000 .*context_after", "export the model again"),
+    ({}, {"latent_width": 10**12}, "<= 1000000 .*latent_width", "export the model again"),
+    ({}, {"sample_rate": 10**12}, "<= 768000 .*sample_rate", "export the model again"),
+    ({}, {"description": "x\x1b[2J"}, "Control characters .*description", "export the model again"),
 ]
 
 
@@ -113,6 +126,19 @@ def test_refuses_a_card_that_lies_about_shapes(
     with pytest.raises(ModelFileError, match=reason) as caught:
         _open(path)
     assert_one_line(caught, path, cure)
+
+
+def test_names_of_the_graph_reach_no_terminal_raw(tmp_path: Path) -> None:
+    proto = upscaler_proto()
+    proto.graph.input[0].name = proto.graph.node[0].input[0] = "p\x1b[2J\n"
+    path = write_with_card(tmp_path / "escapes.onnx", proto)
+    with pytest.raises(ModelFileError, match=r"its graph says p\?\[2J\?") as caught:
+        _open(path)
+    assert_one_line(caught, path, AGAIN)
+    path = write_with_card(tmp_path / "operator.onnx", hostile_models.with_operator("X\x1b[2J"))
+    with pytest.raises(ModelFileError) as caught:
+        _open(path)
+    assert str(caught.value).isprintable()
 
 
 def test_refuses_a_graph_of_one_fixed_size(tmp_path: Path) -> None:
@@ -182,8 +208,9 @@ def test_lack_of_memory_asks_for_smaller_tiles(tmp_path: Path) -> None:
 
 def test_names_the_onnx_runtime_that_a_model_needs(tmp_path: Path) -> None:
     model = read_model(tiny_upscaler(tmp_path / "new.onnx", minimum_onnxruntime="99.1"))
-    with pytest.raises(UnavailableError, match=r"needs ONNX Runtime 99\.1 or newer"):
+    with pytest.raises(UnavailableError, match=r"needs ONNX Runtime 99\.1 or newer") as caught:
         open_session(model)
+    assert_one_line(caught, tmp_path / "new.onnx", "pip install --upgrade")
     old = read_model(tiny_upscaler(tmp_path / "old.onnx", minimum_onnxruntime="1.9"))
     open_session(old, device="cpu")
 
