@@ -1,5 +1,6 @@
 """The verb `train`: lists recipes without PyTorch, teaches, and runs one."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from anamorph import cli
 from anamorph_training import commands
 from anamorph_training.commands import read_teaching, recipe_names
+from anamorph_training.recipes import srresnet
 
 TINY = ["--scale=2", "--channels=8", "--blocks=1", "--batch=2", "--patch=8", "--steps=4"]
 
@@ -92,3 +94,26 @@ def test_pictures_too_small_for_the_patch_are_an_error(
     command = ["train", "srresnet", "--data", str(photos), "--out", str(tmp_path / "run")]
     assert cli.main([*command, "--patch", "100"]) == 1
     assert "at least 400 x 400 pixels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, cli.TERMINATED), (signal.SIGINT, cli.INTERRUPTED)]
+)
+def test_a_signal_ends_with_a_checkpoint_and_its_own_exit_code(
+    number: signal.Signals,
+    code: int,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(srresnet, "update_average", interrupt)
+    before = signal.getsignal(signal.SIGTERM)
+    command = ["train", "srresnet", "--data", str(photos), "--out", str(tmp_path / "run"), *TINY]
+    try:
+        assert cli.main(command) == code
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (tmp_path / "run" / "checkpoints" / "000000001.safetensors").exists()

@@ -23,3 +23,15 @@ def test_handlers_come_back() -> None:
     with Interruption():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_leaves_as_the_signal_would() -> None:
+    with Interruption() as interruption:
+        os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        interruption.leave()
+    with Interruption() as interruption:
+        os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(SystemExit) as left:
+        interruption.leave()
+    assert left.value.code == 143

@@ -3,7 +3,9 @@
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, Final, NoReturn, Self
+
+_SIGNALLED: Final = 128  # a shell's exit code for a program that a signal ended, less the signal
 
 
 class Interruption:
@@ -11,6 +13,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.asked = False
+        self._signal = signal.SIGINT
         self._former: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -28,8 +31,19 @@ class Interruption:
     ) -> None:
         self._restore()
 
+    def leave(self) -> NoReturn:
+        """Leave as the signal would have made the program leave.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C came.
+            SystemExit: SIGTERM came; the code is 143.
+        """
+        if self._signal == signal.SIGTERM:
+            raise SystemExit(_SIGNALLED + signal.SIGTERM)
+        raise KeyboardInterrupt
+
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
+        self.asked, self._signal = True, signal.Signals(number)
         self._restore()
 
     def _restore(self) -> None:

@@ -199,7 +199,8 @@ def train(config: Config, out: Path) -> None:
 
     Raises:
         InputError: The data cannot be used, or ``out`` holds another run, or one on other data.
-        KeyboardInterrupt: Ctrl-C or SIGTERM came; the run stopped with a checkpoint.
+        KeyboardInterrupt: Ctrl-C came; the run stopped with a checkpoint.
+        SystemExit: SIGTERM came, likewise; the code is 143.
     """
     files = _find(config)
     open_run(out, RECIPE, config)
@@ -268,7 +269,7 @@ def train(config: Config, out: Path) -> None:
                 write_provenance(out, record)
             if interruption.asked and not last:
                 progress.say(f"{out}: stopped after step {step}; the same command continues")
-                raise KeyboardInterrupt
+                interruption.leave()
 
 
 def main(
