@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.training.conftest import smooth_picture
 
-from anamorph.errors import InputError
+from anamorph.errors import InputError, OutputError
 from anamorph.picture import Picture
 from anamorph_training.data import pairs as module
 from anamorph_training.data.folder import find_pictures
@@ -65,3 +65,8 @@ def test_no_picture_left_is_an_error_that_says_what_to_do(photos: Path) -> None:
     prepare(photos)  # even where a run with smaller patches has decoded them
     with pytest.raises(InputError, match="at least 400 x 400 pixels"):
         prepare(photos, patch=100)
+
+
+def test_a_cache_that_cannot_be_made_is_an_error(photos: Path) -> None:
+    with pytest.raises(OutputError, match="choose another --cache"):
+        prepare_pairs([], scale=2, patch=8, cache=photos / "0.png" / "cache", report=print)

@@ -1,13 +1,15 @@
 """A run's folder belongs to one configuration."""
 
 import json
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
 
-from anamorph.errors import InputError
+from anamorph.errors import InputError, OutputError
 from anamorph_training.loop.checkpoints import save_checkpoint
 from anamorph_training.loop.run_folder import open_run, settings
 
@@ -71,4 +73,24 @@ def test_refuses_a_folder_of_something_else_and_a_damaged_run(tmp_path: Path) ->
     begin(run)
     (run / "config.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
+        open_run(run, "recipe", CONFIG)
+
+
+def test_a_folder_that_cannot_be_made_or_written_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match=r"cannot be kept there \(Not a directory\)"):
+        open_run(tmp_path / "file" / "run", "recipe", CONFIG)
+    if Path("/proc").is_dir():
+        with pytest.raises(OutputError, match="choose another --out"):
+            open_run(Path("/proc/anamorph"), "recipe", CONFIG)
+    run = tmp_path / "run"
+    begin(run)
+
+    def refuse(**_: object) -> NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(OutputError, match="Permission denied"):
         open_run(run, "recipe", CONFIG)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anamorph.cache import cache_folder
-from anamorph.errors import InputError
+from anamorph.errors import InputError, OutputError
 from anamorph_training.data.folder import decode
 from anamorph_training.degradation import shrink
 
@@ -69,8 +69,15 @@ def prepare_pairs(
 
     Raises:
         InputError: No picture is left.
+        OutputError: The cache's folder cannot be made.
     """
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{cache}: decoded pictures cannot be kept there ({error.strerror}); "
+            "choose another --cache"
+        ) from None
     pairs: list[Pair] = []
     failures: list[str] = []
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:

@@ -4,11 +4,12 @@ import dataclasses
 import json
 import os
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anamorph.errors import InputError
+from anamorph.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -49,17 +50,34 @@ def open_run(run: Path, recipe: str, config: "DataclassInstance") -> None:
 
     Raises:
         InputError: The folder holds something else.
+        OutputError: It cannot be made or written.
     """
     code_revision()  # remembered now: the sources may change while the run lasts
     file = run / "config.json"
     wanted = {"recipe": recipe, "config": settings(config)}
-    begun = any((run / "checkpoints").glob("*.safetensors"))
-    if not file.exists() or not begun:
-        if not file.exists() and run.exists() and (not run.is_dir() or any(run.iterdir())):
-            raise InputError(f"{run}: exists and holds no run; choose another --out")
-        run.mkdir(parents=True, exist_ok=True)
-        write_json(file, wanted)
-        return
+    try:
+        begun = file.exists() and any((run / "checkpoints").glob("*.safetensors"))
+        if not begun:
+            _begin(run, file, wanted)
+            return
+        _check_same(run, file, wanted)
+        with tempfile.TemporaryFile(dir=run):  # said now, not at the first checkpoint
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{run}: a run cannot be kept there ({error.strerror}); choose another --out"
+        ) from None
+
+
+def _begin(run: Path, file: Path, wanted: dict[str, Any]) -> None:
+    if not file.exists() and run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise InputError(f"{run}: exists and holds no run; choose another --out")
+    run.mkdir(parents=True, exist_ok=True)
+    write_json(file, wanted)
+
+
+def _check_same(run: Path, file: Path, wanted: dict[str, Any]) -> None:
+    recipe = wanted["recipe"]
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         before, now = found["config"], json.loads(json.dumps(wanted["config"]))
