@@ -20,6 +20,7 @@ from anamorph_training.loop.checkpoints import (
     save_checkpoint,
     save_parts,
 )
+from anamorph_training.loop.effort import Spent
 
 RECORD = {"recipe": "waves", "config": {"shape": [1, 2]}, "datasets": [{"digest": "ab"}]}
 
@@ -63,14 +64,16 @@ def test_returns_what_was_saved(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_training_goes_on_bit_for_bit(tmp_path: Path, layout: torch.memory_format) -> None:
     network, adam = stepped(layout)
-    save_parts(tmp_path, 1, {"network": network, "optimizer": adam}, cpu_seconds=2.0, record=RECORD)
+    save_parts(
+        tmp_path, 1, {"network": network, "optimizer": adam}, spent=Spent(2.0, 5.0), record=RECORD
+    )
     step(network, adam)
     other, other_adam = stepped(layout)
     with torch.no_grad():
         for weight in other.parameters():
             weight.zero_()
     resumed = resume_parts(tmp_path, {"network": other, "optimizer": other_adam})
-    assert resumed == Resumed(step=1, cpu_seconds=2.0, record=RECORD)
+    assert resumed == Resumed(step=1, spent=Spent(2.0, 5.0), record=RECORD)
     step(other, other_adam)
     for mine, theirs in zip(
         network.state_dict().values(), other.state_dict().values(), strict=True
@@ -88,7 +91,7 @@ def test_a_checkpoint_of_old_goes_on(tmp_path: Path) -> None:
     parts: dict[str, Part] = {"network": network, "optimizer": adam}
     state = {name: part.state_dict() for name, part in parts.items()}
     save_checkpoint(tmp_path, 3, {**state, "cpu_seconds": 2.0})
-    assert resume_parts(tmp_path, parts) == Resumed(step=3, cpu_seconds=2.0)
+    assert resume_parts(tmp_path, parts) == Resumed(step=3, spent=Spent(2.0, 0.0))
 
 
 def test_keeps_the_newest_two(tmp_path: Path) -> None:
@@ -134,7 +137,7 @@ def test_loading_never_unpickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         raise AssertionError("pickle was executed")
 
     network, adam = stepped()
-    save_parts(tmp_path, 1, {"network": network, "optimizer": adam}, cpu_seconds=0, record=RECORD)
+    save_parts(tmp_path, 1, {"network": network, "optimizer": adam}, spent=Spent(), record=RECORD)
     for module, name in (
         (torch, "load"),
         (pickle, "load"),

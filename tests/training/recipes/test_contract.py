@@ -19,7 +19,7 @@ import torch
 from tests.training.conftest import smooth_picture
 from torch import Tensor, nn
 
-from anamorph.errors import InputError
+from anamorph.errors import InputError, UnavailableError
 from anamorph.picture import Picture
 from anamorph_training.commands import recipe_names
 from anamorph_training.loop.checkpoints import load_checkpoint
@@ -209,6 +209,7 @@ def test_leaves_everything_that_export_needs(name: str, tmp_path: Path) -> None:
     assert provenance["recipe"] == name
     assert provenance["steps"] == config.steps
     assert provenance["cpu_hours"] >= 0
+    assert provenance["gpu_hours"] == 0
     (dataset,) = provenance["datasets"]
     assert (dataset["name"], dataset["licence"], dataset["items"]) == ("waves", "CC0-1.0", 3)
     assert list((tmp_path / "run" / "holdout").glob("*.png"))
@@ -239,6 +240,17 @@ def test_a_run_refuses_to_continue_on_other_data(name: str, tmp_path: Path) -> N
     RECIPES[name].make_data(tmp_path / "more", 5)
     with pytest.raises(InputError, match="have changed since it began"):
         recipe(name).train(dataclasses.replace(config, data=tmp_path / "more"), tmp_path / "run")
+
+
+@EACH
+def test_an_absent_device_is_an_error_before_a_run_begins(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    RECIPES[name].make_data(tmp_path / "data", 2)
+    with pytest.raises(UnavailableError, match="--device cuda"):
+        recipe(name).train(configure(name, tmp_path / "data", device="cuda"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @EACH

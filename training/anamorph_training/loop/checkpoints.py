@@ -8,7 +8,7 @@ and renamed; the newest two are kept.
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from anamorph.errors import InputError
+from anamorph_training.loop.effort import Spent
 
 Part = nn.Module | Optimizer
 
@@ -79,12 +80,12 @@ class Resumed:
 
     Attributes:
         step: Steps done; 0 for a new run.
-        cpu_seconds: Processor time spent.
+        spent: Time spent so far; checkpoints of old count no GPU.
         record: Provenance of the weights; None for a new run and in checkpoints of old.
     """
 
     step: int = 0
-    cpu_seconds: float = 0.0
+    spent: Spent = field(default_factory=Spent)
     record: dict[str, Any] | None = None
 
 
@@ -93,7 +94,7 @@ def save_parts(
     step: int,
     parts: Mapping[str, Part],
     *,
-    cpu_seconds: float,
+    spent: Spent,
     record: Mapping[str, Any],
 ) -> None:
     """Write a checkpoint of networks and optimisers after ``step`` steps.
@@ -102,11 +103,11 @@ def save_parts(
         run: Folder of the run.
         step: Steps done.
         parts: By their names in the checkpoint.
-        cpu_seconds: Processor time spent.
+        spent: Time spent so far.
         record: Provenance of the weights, kept with them so that no kill can part the two.
     """
     state = {name: part.state_dict() for name, part in parts.items()}
-    save_checkpoint(run, step, {**state, "cpu_seconds": cpu_seconds, "record": dict(record)})
+    save_checkpoint(run, step, {**state, **asdict(spent), "record": dict(record)})
 
 
 def resume_parts(run: Path, parts: Mapping[str, Part]) -> Resumed:
@@ -120,7 +121,8 @@ def resume_parts(run: Path, parts: Mapping[str, Part]) -> Resumed:
             restore_optimizer(part, state[name])
         else:
             part.load_state_dict(state[name])
-    return Resumed(step, state["cpu_seconds"], state.get("record"))
+    spent = Spent(state["cpu_seconds"], state.get("gpu_seconds", 0.0))
+    return Resumed(step, spent, state.get("record"))
 
 
 def load_ema(run: Path) -> dict[str, Tensor]:

@@ -1,25 +1,49 @@
-"""What a run has cost: processor time, kept over resumes."""
+"""What a run has cost: processor and GPU time, kept over resumes."""
 
 import time
+from dataclasses import dataclass
 
 
-class Effort:
-    """Processor time of this process and of the run's former ones.
+@dataclass(frozen=True)
+class Spent:
+    """Time spent since a run's first step.
 
-    Args:
-        cpu_seconds: Spent before, from the checkpoint.
+    Attributes:
+        cpu_seconds: Processor time of all threads together.
+        gpu_seconds: Wall time on GPUs times their number; 0 on a CPU.
     """
 
-    def __init__(self, cpu_seconds: float = 0.0) -> None:
-        self._before = cpu_seconds
-        self._start = time.process_time()
-
-    @property
-    def cpu_seconds(self) -> float:
-        """Seconds of all threads together, since the run's first step."""
-        return self._before + time.process_time() - self._start
+    cpu_seconds: float = 0.0
+    gpu_seconds: float = 0.0
 
     @property
     def cpu_hours(self) -> float:
-        """The same in hours."""
+        """Processor time in hours."""
         return self.cpu_seconds / 3600
+
+    @property
+    def gpu_hours(self) -> float:
+        """GPU time in hours."""
+        return self.gpu_seconds / 3600
+
+
+class Effort:
+    """Time that this process and the run's former ones have spent.
+
+    Args:
+        before: Spent before, from the checkpoint.
+        gpus: Devices that the run computes on; 0 for a CPU.
+    """
+
+    def __init__(self, before: Spent, *, gpus: int) -> None:
+        self._before = before
+        self._gpus = gpus
+        self._cpu_start = time.process_time()
+        self._wall_start = time.perf_counter()
+
+    @property
+    def spent(self) -> Spent:
+        """Everything up to now."""
+        cpu = time.process_time() - self._cpu_start
+        gpu = (time.perf_counter() - self._wall_start) * self._gpus
+        return Spent(self._before.cpu_seconds + cpu, self._before.gpu_seconds + gpu)

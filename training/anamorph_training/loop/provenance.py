@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from anamorph.errors import InputError
+from anamorph_training.loop.effort import Spent
 from anamorph_training.loop.run_folder import code_revision, settings, write_json
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def make_record(
     datasets: "list[Dataset]",
     seed: int,
     steps: int,
-    cpu_seconds: float,
+    spent: Spent,
 ) -> Record:
     """Return the fields of `anamorph.card.Provenance` that are known so far."""
     import msgspec
@@ -36,7 +37,8 @@ def make_record(
         "config": settings(config),
         "seed": seed,
         "steps": steps,
-        "cpu_hours": round(cpu_seconds / 3600, 4),
+        "cpu_hours": round(spent.cpu_hours, 4),
+        "gpu_hours": round(spent.gpu_hours, 4),
         "datasets": msgspec.to_builtins(datasets),
         "code_revision": code_revision(),
     }

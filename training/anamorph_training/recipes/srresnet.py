@@ -19,8 +19,8 @@ from anamorph_training.data.pairs import Pair, default_cache, prepare_pairs
 from anamorph_training.data.patches import Prefetch, draw_batch
 from anamorph_training.loop.average import start_average, update_average
 from anamorph_training.loop.checkpoints import Part, Resumed, resume_parts, save_parts
-from anamorph_training.loop.device import Device, Precision, start_fabric
-from anamorph_training.loop.effort import Effort
+from anamorph_training.loop.device import Device, Precision, count_gpus, start_fabric
+from anamorph_training.loop.effort import Effort, Spent
 from anamorph_training.loop.interruption import Interruption
 from anamorph_training.loop.journal import Journal, Progress
 from anamorph_training.loop.meter import Meter
@@ -169,7 +169,7 @@ def _tie(config: Config, out: Path, resumed: Resumed, pictures: _Pictures) -> No
         save_holdout(out, pictures.held)
         return
     check_datasets(out, resumed.record, [pictures.dataset])
-    record = resumed.record or _record(config, pictures, resumed.step, resumed.cpu_seconds)
+    record = resumed.record or _record(config, pictures, resumed.step, resumed.spent)
     mend_provenance(out, record)
 
 
@@ -183,15 +183,28 @@ def _learning_rate(config: Config, step: int) -> float:
     )
 
 
-def _record(config: Config, pictures: _Pictures, step: int, cpu_seconds: float) -> Record:
+def _record(config: Config, pictures: _Pictures, step: int, spent: Spent) -> Record:
     return make_record(
         recipe=RECIPE,
         config=config,
         datasets=[pictures.dataset],
         seed=config.seed,
         steps=step,
-        cpu_seconds=cpu_seconds,
+        spent=spent,
     )
+
+
+def _save(
+    config: Config,
+    out: Path,
+    pictures: _Pictures,
+    parts: dict[str, Part],
+    step: int,
+    spent: Spent,
+) -> None:
+    record = _record(config, pictures, step, spent)
+    save_parts(out, step, parts, spent=spent, record=record)
+    write_provenance(out, record)
 
 
 def train(config: Config, out: Path) -> None:
@@ -199,15 +212,17 @@ def train(config: Config, out: Path) -> None:
 
     Raises:
         InputError: The data cannot be used, or ``out`` holds another run, or one on other data.
+        OutputError: ``out`` cannot be written.
+        UnavailableError: The device is not there.
         KeyboardInterrupt: Ctrl-C came; the run stopped with a checkpoint.
         SystemExit: SIGTERM came, likewise; the code is 143.
     """
     files = _find(config)
-    open_run(out, RECIPE, config)
-    progress = Progress(config.steps)
     fabric = start_fabric(
         device=config.device, precision=config.precision, threads=config.threads, seed=config.seed
     )
+    open_run(out, RECIPE, config)
+    progress = Progress(config.steps)
     network = build(config)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     adam = torch.optim.Adam(network.parameters(), betas=(0.9, config.beta2), fused=True)
@@ -219,7 +234,7 @@ def train(config: Config, out: Path) -> None:
     start = resumed.step
     if start:
         progress.say(f"{out}: continues after step {start} of {config.steps}")
-    effort = Effort(resumed.cpu_seconds)
+    effort = Effort(resumed.spent, gpus=count_gpus(fabric))
     pictures = _prepare(config, files, progress)
     _tie(config, out, resumed, pictures)
     draw = partial(
@@ -254,7 +269,8 @@ def train(config: Config, out: Path) -> None:
             last = step == config.steps
             if step % config.log_every == 0 or last:
                 figures = meter.take()
-                journal.write(step, **figures, learning_rate=rate, cpu_hours=effort.cpu_hours)
+                hours = effort.spent.cpu_hours
+                journal.write(step, **figures, learning_rate=rate, cpu_hours=hours)
                 progress.show(step, loss=figures["loss"])
             if step % config.check_every == 0 or last:
                 psnr = mean_psnr(pictures.held, config.scale, upscale)
@@ -264,9 +280,7 @@ def train(config: Config, out: Path) -> None:
                 sheet = out / "samples" / f"{step:09}.png"
                 write_samples(sheet, pictures.held, config.scale, upscale)
             if step % config.check_every == 0 or last or interruption.asked:
-                record = _record(config, pictures, step, effort.cpu_seconds)
-                save_parts(out, step, parts, cpu_seconds=effort.cpu_seconds, record=record)
-                write_provenance(out, record)
+                _save(config, out, pictures, parts, step, effort.spent)
             if interruption.asked and not last:
                 progress.say(f"{out}: stopped after step {step}; the same command continues")
                 interruption.leave()
