@@ -356,7 +356,7 @@ def test_a_signal_leaves_no_partial_file(
     start = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
     start += "; from anamorph.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", start, "upscale", str(source)]
-    command += ["-o", str(out), "-m", model, "--tile", "64"]
+    command += ["-o", str(out), "-m", model, "--tile", "16"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
     while not out.exists() and time.monotonic() < deadline:
