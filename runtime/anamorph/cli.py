@@ -123,7 +123,9 @@ def _report(error: Exception, *, verb: str) -> int:
         sys.stderr.close()  # the reader has gone: nobody is left to tell
         return 1
     if isinstance(error, CycloptsError | UsageError):
-        return _fail(f"{str(error).rstrip('.')}; see: anamorph {verb} --help", USAGE_ERROR)
+        known = verb if verb in VERBS or verb in PLUGIN_VERBS else ""
+        reason = str(error).strip().removesuffix(".").removesuffix(", ..")
+        return _fail(f"{reason}; see: anamorph {known} --help", USAGE_ERROR)
     return _fail(_explain(error, verb), 1)
 
 
