@@ -249,7 +249,7 @@ def test_damaged_metadata_does_not_spoil_a_finished_picture(source: str, out: st
     for damaged in (block[:9], block[:14], block[:10] + bytes(range(256))):
         file = io.BytesIO()
         options = {"exif": damaged, "icc_profile": bytes(profile)}
-        Image.fromarray(sample()).save(file, source, **options)  # type: ignore[arg-type]
+        Image.fromarray(sample()).save(file, source, **options)
         result = Upscaler(NearestSession()).upscale(file.getvalue())
         assert Picture.open(result.encode(out)).width == 60
 
