@@ -134,7 +134,7 @@ class Picture:
         self._check_fits(str(target), form)
         check_target(target, force=force)
         save_image(
-            from_array(self.bands),
+            lambda: from_array(self.bands),
             target,
             form,
             metadata=self.metadata,
@@ -154,7 +154,7 @@ class Picture:
         check_quality(quality)
         self._check_fits("(bytes)", form)
         return encode_image(
-            from_array(self.bands),
+            lambda: from_array(self.bands),
             form,
             metadata=self.metadata,
             origin=self.origin,

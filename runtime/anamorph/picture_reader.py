@@ -6,6 +6,7 @@ import re
 import stat
 import struct
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -15,7 +16,7 @@ from anamorph.errors import InputError
 from anamorph.picture_format import SIGNATURE_BYTES, Format, recognise
 from anamorph.picture_metadata import Metadata, read_metadata
 from anamorph.pixels import FilePixels
-from anamorph.vips import DTYPES, load_vips, one_line
+from anamorph.vips import DTYPES, interruptibly, load_vips, one_line
 
 MAX_PIXELS: Final = 2**28
 _ROWS_AT_ONCE: Final = 128
@@ -61,16 +62,11 @@ def open_picture(
     for lenient in (False, True):
         try:
             with _open_bytes(source, name) as file:
-                picture = _open(file, name, max_pixels=max_pixels, lenient=lenient)
-            _check_pixels(picture)
-            if picture.format.name == "gif":
-                # A palette may declare transparency that no pixel uses.
-                picture = replace(picture, pixels=picture.pixels.without_opaque_alpha())
+                opening = partial(_open, file, name, max_pixels=max_pixels, lenient=lenient)
+                return interruptibly(opening)
         except InputError as error:
-            if not lenient and _HARMLESS.search(str(error)):
-                continue
-            raise
-        return picture
+            if lenient or not _HARMLESS.search(str(error)):
+                raise
     raise AssertionError("the second round returns or raises")
 
 
@@ -106,7 +102,12 @@ def _open(file: BinaryIO, name: str, *, max_pixels: int, lenient: bool) -> Pictu
             f"{name}: damaged or unreadable {form.title} ({one_line(error)}); "
             "get a whole copy of the file"
         ) from None
-    return PictureFile(name, form, FilePixels(image, name), metadata)
+    picture = PictureFile(name, form, FilePixels(image, name), metadata)
+    _check_pixels(picture)
+    if form.name == "gif":
+        # A palette may declare transparency that no pixel uses.
+        picture = replace(picture, pixels=picture.pixels.without_opaque_alpha())
+    return picture
 
 
 def _load(file: BinaryIO, form: Format, *, fail_on: str) -> Any:

@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from anamorph.errors import OutputError
 from anamorph.new_file import replacing
 from anamorph.picture_format import Format
 from anamorph.picture_metadata import INCH, Metadata, attach_metadata, describe_origin
-from anamorph.vips import DTYPES, interpretation, load_vips, one_line
+from anamorph.vips import DTYPES, interpretation, interruptibly, load_vips, one_line
 
 _QUALITY: Final = {"jpeg": 92, "webp": 90, "avif": 75}
 _UNKNOWN_DPI: Final = 72.0  # what EXIF means where it says nothing
@@ -19,7 +19,7 @@ _BIGTIFF_BYTES: Final = 3 * 2**30
 
 
 def save_image(
-    image: Any,
+    make: Callable[[], Any],
     target: Path,
     form: Format,
     *,
@@ -32,7 +32,8 @@ def save_image(
     """Save a libvips image of 1 to 4 bands.
 
     Args:
-        image: uint8, uint16 or float32 in [0, 1]; steps finer than the format's are rounded.
+        make: Returns the image, uint8, uint16 or float32 in [0, 1]; steps finer than the format's
+            are rounded. Called in another thread.
         target: File to write.
         form: Its format.
         metadata: What the picture carries.
@@ -45,23 +46,35 @@ def save_image(
         OutputError: libvips or the disk refuses; nothing is left behind.
     """
     vips = load_vips()
-    with replacing(target, force=force) as descriptor:
-        ready = prepare(image, form, metadata=metadata, origin=origin)
+    begun: list[Any] = []
+
+    def save(descriptor: int) -> None:
+        image = _prepare(make(), form, metadata=metadata, origin=origin)
+        image.set_progress(True)
+        if progress:
+            image.signal_connect("eval", lambda _, state: progress(state.percent / 100))
+        begun.append(image)
         sink = vips.Target.new_to_descriptor(descriptor)
-        save = getattr(ready, f"{form.nickname}save_target")
+        getattr(image, f"{form.nickname}save_target")(sink, **_options(image, form, quality))
+        if form.name == "gif" and origin:
+            _add_gif_comment(descriptor, origin)
+
+    def stop() -> None:
+        for image in begun:
+            image.set_kill(True)
+
+    with replacing(target, force=force) as descriptor:
         try:
-            _interruptibly(ready, lambda: save(sink, **_options(ready, form, quality)), progress)
+            interruptibly(partial(save, descriptor), on_interrupt=stop)
         except vips.Error as error:
             raise OutputError(
                 f"{target}: cannot be written as {form.title} ({one_line(error)}); "
                 "check free space, or choose another format"
             ) from None
-        if form.name == "gif" and origin:
-            _add_gif_comment(descriptor, origin)
 
 
 def encode_image(
-    image: Any,
+    make: Callable[[], Any],
     form: Format,
     *,
     metadata: Metadata,
@@ -73,20 +86,23 @@ def encode_image(
     Raises:
         OutputError: libvips refuses.
     """
-    vips = load_vips()
-    ready = prepare(image, form, metadata=metadata, origin=origin)
-    try:
-        data: bytes = getattr(ready, f"{form.nickname}save_buffer")(
-            **_options(ready, form, quality)
+
+    def encode() -> bytes:
+        image = _prepare(make(), form, metadata=metadata, origin=origin)
+        data: bytes = getattr(image, f"{form.nickname}save_buffer")(
+            **_options(image, form, quality)
         )
-    except vips.Error as error:
+        return _with_gif_comment(data, origin) if form.name == "gif" and origin else data
+
+    try:
+        return interruptibly(encode)
+    except load_vips().Error as error:
         raise OutputError(
             f"(bytes): cannot be written as {form.title} ({one_line(error)}); choose another format"
         ) from None
-    return _with_gif_comment(data, origin) if form.name == "gif" and origin else data
 
 
-def prepare(image: Any, form: Format, *, metadata: Metadata, origin: str | None) -> Any:
+def _prepare(image: Any, form: Format, *, metadata: Metadata, origin: str | None) -> Any:
     """Return the image in a dtype that the format stores, with all that it shall carry."""
     dtype = form.dtype_for(DTYPES[image.format])
     ready = _to_dtype(image, dtype).copy(interpretation=interpretation(image.bands, dtype))
@@ -145,23 +161,6 @@ def _options(image: Any, form: Format, quality: int | None) -> dict[str, Any]:
             }
         case _:
             return {}
-
-
-def _interruptibly(
-    image: Any, save: Callable[[], None], progress: Callable[[float], None] | None
-) -> None:
-    """Save in another thread, so that Ctrl-C ends it at once and not after minutes in C."""
-    image.set_progress(True)
-    if progress:
-        report = progress
-        image.signal_connect("eval", lambda _, state: report(state.percent / 100))
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        saving = pool.submit(save)
-        try:
-            saving.result()
-        except BaseException:
-            image.set_kill(True)
-            raise
 
 
 def _with_gif_comment(data: bytes, origin: str) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from anamorph.errors import InputError
-from anamorph.vips import DTYPES, from_array, load_vips, one_line, to_array
+from anamorph.vips import DTYPES, from_array, interruptibly, load_vips, one_line, to_array
 
 # Pixels over which the colours of visible pixels spread into hidden ones: standard deviation,
 # and the share of the kernel's peak at which it is cut.
@@ -52,7 +52,7 @@ class ArrayPixels:
 
     def read_spread(self, rows: slice, columns: slice) -> np.ndarray:
         """See ``Pixels``."""
-        return _crop(self._spread, rows, columns)
+        return interruptibly(lambda: _crop(self._spread, rows, columns))
 
 
 class FilePixels:
@@ -74,14 +74,17 @@ class FilePixels:
         Raises:
             InputError: The file is damaged there.
         """
-        return self._read(self._image, rows, columns)
+        return interruptibly(lambda: self._read(self._image, rows, columns))
 
     def read_spread(self, rows: slice, columns: slice) -> np.ndarray:
         """See ``Pixels``."""
-        return self._read(self._spread, rows, columns)
+        return interruptibly(lambda: self._read(self._spread, rows, columns))
 
     def without_opaque_alpha(self) -> "FilePixels":
         """Return the same pixels, without an alpha that is opaque everywhere."""
+        return interruptibly(self._without_opaque_alpha)
+
+    def _without_opaque_alpha(self) -> "FilePixels":
         last = self._image.bands - 1
         if last not in (1, 3) or self._image.extract_band(last).min() < GREATEST[self.dtype]:
             return self

@@ -175,7 +175,7 @@ class Upscaler:
                 progress=lambda share: report(share * _COMPUTING),
             )
             save_image(
-                spool.image(),
+                spool.image,
                 path,
                 form,
                 metadata=file.metadata,

@@ -2,14 +2,18 @@
 
 import logging
 import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from anamorph.errors import UnavailableError
 
 # Fuzzed widely and fed by strangers every day. VipsForeignLoadRaw reads our own spool file and is
 # never chosen by looking at a file's content.
 _LOADERS: Final = ("Jpeg", "Png", "Webp", "Tiff", "Nsgif", "Heif", "Raw")
+
+Result = TypeVar("Result")
 
 DTYPES: Final = {"uchar": "uint8", "ushort": "uint16", "float": "float32"}
 BAND_FORMATS: Final = {dtype: band_format for band_format, dtype in DTYPES.items()}
@@ -41,6 +45,32 @@ def load_vips() -> Any:
     for loader in _LOADERS:
         pyvips.operation_block_set(f"VipsForeignLoad{loader}", False)
     return pyvips
+
+
+def interruptibly(
+    call: Callable[[], Result], *, on_interrupt: Callable[[], None] | None = None
+) -> Result:
+    """Run calls into libvips in another thread, and wait for it where Ctrl-C can be heard.
+
+    Python handles signals in the main thread only. There libvips would keep it deaf while it
+    works, or the signal would end in one of pyvips' callbacks, where exceptions are dropped.
+
+    Args:
+        call: What to run.
+        on_interrupt: Called when the wait is over for another reason than that ``call`` is done;
+            the wait then goes on until it is.
+
+    Raises:
+        BaseException: What ``call`` raises.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        running = pool.submit(call)
+        try:
+            return running.result()
+        except BaseException:
+            if on_interrupt and not running.done():
+                on_interrupt()
+            raise
 
 
 def one_line(error: BaseException) -> str:
