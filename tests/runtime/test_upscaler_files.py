@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -178,6 +179,21 @@ def test_an_interrupted_save_leaves_nothing(tmp_path: Path, upscaler: Upscaler) 
         upscaler.upscale_file(data, tmp_path / "b.png", progress=interrupt_once)
     assert interrupts[0] < 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.parametrize("delay", [0.01, 0.04, 0.07, 0.1, 0.15, 0.2])
+def test_an_interrupt_is_never_lost(tmp_path: Path, upscaler: Upscaler, delay: float) -> None:
+    source, target = tmp_path / "a.png", tmp_path / "out" / "b.png"
+    target.parent.mkdir()
+    Picture(sample(400, 400)).save(source)
+    timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        while timer.is_alive() or not timer.finished.is_set():
+            upscaler.upscale_file(source, target, tile=64, force=True)
+        upscaler.upscale_file(source, target, tile=64, force=True)
+    assert [entry.name for entry in target.parent.iterdir()] in ([], ["b.png"])
 
 
 def test_a_target_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
