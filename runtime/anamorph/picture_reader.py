@@ -19,6 +19,7 @@ from anamorph.pixels import FilePixels
 from anamorph.vips import DTYPES, interruptibly, load_vips, one_line
 
 MAX_PIXELS: Final = 2**28
+BYTES: Final = "(bytes)"  # how messages call a file that was given as its content
 _ROWS_AT_ONCE: Final = 128
 
 # Decoders call these damage, but every pixel is there.
@@ -58,7 +59,7 @@ def open_picture(
         InputError: It is missing, empty, in no accepted format, damaged, too large, animated, or
             holds values that are no colours.
     """
-    name = "(bytes)" if isinstance(source, bytes) else os.fspath(source)
+    name = BYTES if isinstance(source, bytes) else os.fspath(source)
     for lenient in (False, True):
         try:
             with _open_bytes(source, name) as file:
@@ -75,14 +76,14 @@ def _open_bytes(source: str | os.PathLike[str] | bytes, name: str) -> BinaryIO:
         return io.BytesIO(source)
     try:
         # A pipe or a device would block for ever, so look before opening.
-        if not stat.S_ISREG(Path(source).stat().st_mode):
-            raise InputError(f"{name}: not a regular file; give a picture file")
-        return Path(source).open("rb")
+        if stat.S_ISREG(Path(source).stat().st_mode):
+            return Path(source).open("rb")
     except FileNotFoundError:
         raise InputError(f"{name}: no such file; check the path") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InputError(f"{name}: cannot be read ({reason}); check the path") from None
+    raise InputError(f"{name}: not a regular file; give a picture file")
 
 
 def _open(file: BinaryIO, name: str, *, max_pixels: int, lenient: bool) -> PictureFile:
@@ -100,7 +101,7 @@ def _open(file: BinaryIO, name: str, *, max_pixels: int, lenient: bool) -> Pictu
     except vips.Error as error:
         raise InputError(
             f"{name}: damaged or unreadable {form.title} ({one_line(error)}); "
-            "get a whole copy of the file"
+            "get a whole copy of the file, or save it anew with 8 or 16 bits per channel"
         ) from None
     picture = PictureFile(name, form, FilePixels(image, name), metadata)
     _check_pixels(picture)
@@ -117,8 +118,8 @@ def _load(file: BinaryIO, form: Format, *, fail_on: str) -> Any:
     else:
         file.seek(0)
         source = vips.Source.new_from_descriptor(file.fileno())  # which it duplicates
-    load = getattr(vips.Image, f"{form.nickname}load_source")
-    return load(source, access="random", fail_on=fail_on)
+    options = {"access": "random", "fail_on": fail_on}
+    return vips.Operation.call(f"{form.nickname}load_source", source, **options)
 
 
 def _refuse_animated_png(file: BinaryIO, name: str) -> None:
@@ -173,10 +174,14 @@ def _normalise(image: Any, name: str) -> tuple[Metadata, Any]:
         image = image.cast("float")
     if image.format not in DTYPES:
         raise InputError(
-            f"{name}: pixels of type {image.format}; accepted are unsigned 8 and 16 bit and float"
+            f"{name}: pixels of type {image.format}; accepted are unsigned 8 and 16 bit and float, "
+            "so convert it first"
         )
     if image.bands > 4:
-        raise InputError(f"{name}: {image.bands} channels; accepted are grey or RGB, and alpha")
+        raise InputError(
+            f"{name}: {image.bands} channels; accepted are grey or RGB, and alpha, so take out the "
+            "others first"
+        )
     return metadata, image
 
 
@@ -215,4 +220,6 @@ def check_range(values: np.ndarray, name: str) -> None:
         found = "NaN or infinity"
     else:
         found = f"values from {least:.4g} to {greatest:.4g}"
-    raise InputError(f"{name}: {found} among its floats; accepted are values from 0 to 1")
+    raise InputError(
+        f"{name}: {found} among its floats; accepted are values from 0 to 1, so rescale them first"
+    )

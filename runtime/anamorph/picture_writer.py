@@ -55,7 +55,8 @@ def save_image(
             image.signal_connect("eval", lambda _, state: progress(state.percent / 100))
         begun.append(image)
         sink = vips.Target.new_to_descriptor(descriptor)
-        getattr(image, f"{form.nickname}save_target")(sink, **_options(image, form, quality))
+        options = _options(image, form, quality)
+        vips.Operation.call(f"{form.nickname}save_target", image, sink, **options)
         if form.name == "gif" and origin:
             _add_gif_comment(descriptor, origin)
 
@@ -89,9 +90,7 @@ def encode_image(
 
     def encode() -> bytes:
         image = _prepare(make(), form, metadata=metadata, origin=origin)
-        data: bytes = getattr(image, f"{form.nickname}save_buffer")(
-            **_options(image, form, quality)
-        )
+        data = _to_buffer(image, form, quality)
         return _with_gif_comment(data, origin) if form.name == "gif" and origin else data
 
     try:
@@ -100,6 +99,12 @@ def encode_image(
         raise OutputError(
             f"(bytes): cannot be written as {form.title} ({one_line(error)}); choose another format"
         ) from None
+
+
+def _to_buffer(image: Any, form: Format, quality: int | None) -> bytes:
+    options = _options(image, form, quality)
+    data: bytes = load_vips().Operation.call(f"{form.nickname}save_buffer", image, **options)
+    return data
 
 
 def _prepare(image: Any, form: Format, *, metadata: Metadata, origin: str | None) -> Any:
@@ -123,7 +128,7 @@ def _storable(metadata: Metadata, image: Any, form: Format) -> Metadata:
         trial = pixel.copy(interpretation=image.interpretation)
         attach_metadata(trial, alone, None)
         try:
-            getattr(trial, f"{form.nickname}save_buffer")(**_options(trial, form, None))
+            _to_buffer(trial, form, None)
         except vips.Error:
             metadata = replace(metadata, **{field: None})
     return metadata

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,9 +17,9 @@ from anamorph.picture import Picture
 from anamorph.picture_format import check_fits, check_quality, format_for
 from anamorph.picture_reader import MAX_PIXELS, open_picture
 from anamorph.picture_writer import save_image
-from anamorph.pixels import ArrayPixels
+from anamorph.pixels import ArrayPixels, Pixels
 from anamorph.spool import Spool
-from anamorph.upscaling import ArraySink, Session, plan_tiles, upscale_pixels
+from anamorph.upscaling import ArraySink, Plan, Session, plan_tiles, upscale_pixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -165,25 +166,17 @@ class Upscaler:
         large = (height * self.card.scale, width * self.card.scale)
         check_fits(str(path), form, height=large[0], width=large[1], bands=bands)
         plan = plan_tiles(self.card, height=height, width=width, alpha=bands in (2, 4), tile=tile)
-        report = progress or (lambda _: None)
+        save = partial(
+            save_image,
+            target=path,
+            form=form,
+            metadata=file.metadata,
+            origin=self.origin,
+            quality=quality,
+            force=force,
+        )
         with Spool(path, (*large, bands), pixels.dtype) as spool:
-            upscale_pixels(
-                self._session,
-                pixels,
-                spool,
-                plan,
-                progress=lambda share: report(share * _COMPUTING),
-            )
-            save_image(
-                spool.image,
-                path,
-                form,
-                metadata=file.metadata,
-                origin=self.origin,
-                quality=quality,
-                force=force,
-                progress=lambda share: report(_COMPUTING + share * (1 - _COMPUTING)),
-            )
+            self._run(pixels, spool, plan, save, progress or (lambda _: None))
         return UpscaleReport(
             target=path,
             source_width=width,
@@ -196,6 +189,19 @@ class Upscaler:
             device=self.device,
             provider=self.provider,
         )
+
+    def _run(
+        self,
+        pixels: Pixels,
+        spool: Spool,
+        plan: Plan,
+        save: Callable[..., None],
+        report: Callable[[float], None],
+    ) -> None:
+        upscale_pixels(
+            self._session, pixels, spool, plan, progress=lambda share: report(share * _COMPUTING)
+        )
+        save(spool.image, progress=lambda share: report(_COMPUTING + share * (1 - _COMPUTING)))
 
 
 def as_picture(

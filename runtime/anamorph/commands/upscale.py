@@ -18,7 +18,7 @@ from anamorph.commands.progress import Progress, locate
 from anamorph.errors import AnamorphError, InputError, OutputError, UsageError
 from anamorph.new_file import cannot_write
 from anamorph.picture_format import FORMATS, format_for
-from anamorph.picture_reader import MAX_PIXELS
+from anamorph.picture_reader import BYTES, MAX_PIXELS
 
 if TYPE_CHECKING:
     from anamorph.upscaler import Upscaler
@@ -200,7 +200,10 @@ def _upscale_stdin(
         raise OutputError("standard output is closed; give -o FILE")
     from anamorph.picture import Picture
 
-    picture = Picture.open(data, max_pixels=options.max_pixels)
+    try:
+        picture = Picture.open(data, max_pixels=options.max_pixels)
+    except InputError as error:
+        raise InputError(str(error).replace(BYTES, "standard input")) from None
     large = upscaler.upscale(picture, tile=options.tile)
     sys.stdout.buffer.write(large.encode(options.format or "png", quality=options.quality))
     return 0
@@ -234,6 +237,7 @@ def _attempt(
             )
     except (AnamorphError, OSError, MemoryError) as error:
         reason = " ".join(str(error).split()) or "out of memory; try a smaller --tile"
+        reason = reason.replace(BYTES, "standard input")
         return replace(outcome, error=reason if name in reason else f"{name}: {reason}")
     return replace(
         outcome,
