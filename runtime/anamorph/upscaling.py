@@ -1,7 +1,4 @@
-"""From pixels to pixels through a network: values, channels, transparency, tiles.
-
-Tiles run one by one: batches of equal tiles measured up to 1.27 times as slow (docs/RESULTS.md).
-"""
+"""From pixels to pixels through a network: values, channels, transparency, tiles."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,8 +126,8 @@ def upscale_pixels(
 ) -> None:
     """Run every tile of a picture and hand the results on, of the picture's dtype and bands.
 
-    Tiles run one by one: in batches of 2 or 4 equal ones ONNX Runtime takes 1.02 to 1.4 times as
-    long on a CPU, and more memory.
+    Tiles run one by one: batches of equal ones took longer on a CPU, and more memory
+    (docs/RESULTS.md).
 
     Raises:
         ModelFileError: The graph returns another size than its card says.

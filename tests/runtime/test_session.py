@@ -70,7 +70,7 @@ def test_runs_the_verified_bytes_not_the_file(tmp_path: Path) -> None:
 def test_options_are_those_documented() -> None:
     options = sessions.session_options(onnxruntime, 3)
     assert options.intra_op_num_threads == 3
-    assert not options.enable_cpu_mem_arena
+    assert options.enable_cpu_mem_arena
     assert not options.enable_mem_pattern
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     assert options.graph_optimization_level == onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL

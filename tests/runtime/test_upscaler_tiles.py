@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -19,9 +19,10 @@ from anamorph.upscaler import Upscaler
 
 @cache
 def session(scale: int, kernel: int, alignment: int) -> Session:
-    path = Path(mkdtemp()) / "tiny.onnx"
-    tiny_upscaler(path, scale=scale, kernel=kernel, alignment=alignment)
-    return open_session(read_model(path), device="cpu", threads=1)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "tiny.onnx")
+        tiny_upscaler(path, scale=scale, kernel=kernel, alignment=alignment)
+        return open_session(read_model(path), device="cpu", threads=1)
 
 
 @settings(deadline=None, max_examples=60)
