@@ -19,6 +19,15 @@ from anamorph.picture import Picture
 from anamorph.upscaler import Upscaler
 from anamorph.vips import load_vips
 
+CURES = ("accepted are", "get a whole copy", "check the path", "give a", "so ", "raise it")
+    "accepted are",
+    "get a whole copy",
+    "check the path",
+    "give a",
+    "so ",
+    "raise it",
+    "convert",
+)
 SUFFIXES = ("png", "jpg", "webp", "tif", "avif", "gif")
 
 
@@ -33,6 +42,7 @@ def refused(path: Path, *words: str) -> None:
     assert "\n" not in message
     for word in words:
         assert word in message
+    assert any(cure in message for cure in CURES)
     assert list(folder.iterdir()) == []
     with pytest.raises(InputError):
         Picture.open(path)

@@ -117,3 +117,13 @@ def test_a_checkpoint_of_old_is_mended_from_what_is_known(
     train(config, run)
     after = json.loads((run / "provenance.json").read_text())
     assert {**after, "cpu_hours": 0} == {**before, "cpu_hours": 0}
+
+
+def test_held_out_pictures_inside_the_data_are_not_trained_on(tmp_path: Path) -> None:
+    data = make_pictures(tmp_path / "a", 1, 2)
+    valid = make_pictures(data / "valid", 3)
+    train(tiny(data, valid=valid), tmp_path / "run")
+    provenance = json.loads((tmp_path / "run" / "provenance.json").read_text())
+    assert provenance["datasets"][0]["items"] == 2
+    with pytest.raises(InputError, match="all its pictures are in --valid too"):
+        train(tiny(data, valid=data), tmp_path / "other")

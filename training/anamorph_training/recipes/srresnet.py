@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from anamorph import cli
 from anamorph.card import Dataset
+from anamorph.errors import InputError
 from anamorph_training.data.folder import find_pictures, folder_digest
 from anamorph_training.data.holdout import Held, crop_holdout, hold_out, save_holdout
 from anamorph_training.data.pairs import Pair, default_cache, prepare_pairs
@@ -136,8 +137,14 @@ class _Pictures:
 
 
 def _find(config: Config) -> tuple[list[Path], list[Path]]:
-    """Return the files of --data and of --valid; no --valid has none."""
-    return find_pictures(config.data), find_pictures(config.valid) if config.valid else []
+    """Return the files of --data and of --valid, none of them in both; no --valid has none."""
+    data = find_pictures(config.data)
+    valid = find_pictures(config.valid) if config.valid else []
+    held = {path.resolve() for path in valid}
+    rest = [path for path in data if path.resolve() not in held]
+    if not rest:
+        raise InputError(f"{config.data}: all its pictures are in --valid too; give other folders")
+    return rest, valid
 
 
 def _prepare(config: Config, files: tuple[list[Path], list[Path]], progress: Progress) -> _Pictures:
