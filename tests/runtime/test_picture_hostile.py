@@ -20,14 +20,6 @@ from anamorph.upscaler import Upscaler
 from anamorph.vips import load_vips
 
 CURES = ("accepted are", "get a whole copy", "check the path", "give a", "so ", "raise it")
-    "accepted are",
-    "get a whole copy",
-    "check the path",
-    "give a",
-    "so ",
-    "raise it",
-    "convert",
-)
 SUFFIXES = ("png", "jpg", "webp", "tif", "avif", "gif")
 
 
