@@ -17,6 +17,7 @@ from anamorph.tiling import Geometry, Span, spans
 AUTO_TILE: Final = 256
 # A network that depends on the whole picture takes no more: its activations would not fit.
 MAX_WHOLE_PIXELS: Final = 2**22
+_ROWS_AT_ONCE: Final = 64
 # ITU-R BT.601, the weights of luma.
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -55,7 +56,10 @@ class ArraySink:
 
     def put(self, top: int, left: int, tile: np.ndarray) -> None:
         """See ``Sink``."""
-        self.array[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
+        if tile.shape == self.array.shape:
+            self.array = tile  # all of it: no copy
+        else:
+            self.array[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
 
 
 @dataclass(frozen=True)
@@ -246,15 +250,25 @@ def quantise(values: np.ndarray, dtype: str) -> np.ndarray:
     Returns:
         (h, w, channels) of the dtype.
     """
+    channels, height, width = values.shape
     greatest = np.float32(GREATEST[dtype])
-    scaled = values * greatest
-    if dtype != "float32":
-        scaled += np.float32(0.5)
-    # Unlike clip, these two choose the number where the other is NaN.
-    np.fmax(scaled, np.float32(0), out=scaled)
-    np.fmin(scaled, greatest, out=scaled)
-    planes = scaled.astype(dtype, copy=False)
-    result = np.empty((*planes.shape[1:], len(planes)), dtype)
-    for channel, plane in enumerate(planes):  # four times as quick as to copy a transposed view
-        result[:, :, channel] = plane
+    result = np.empty((height, width, channels), dtype)
+    # A few rows at a time stay in the cache.
+    scaled = np.empty((_ROWS_AT_ONCE, width), np.float32)
+    rounded = np.empty((_ROWS_AT_ONCE, width), dtype)
+    for top in range(0, height, _ROWS_AT_ONCE):
+        rows = slice(0, min(_ROWS_AT_ONCE, height - top))
+        for channel in range(channels):
+            block = scaled[rows]
+            given = values[channel, top : top + _ROWS_AT_ONCE]
+            np.multiply(given, greatest, out=block)
+            # To look is quicker than to clip, which is seldom needed; NaN compares as false.
+            if not (given.min() >= 0 and given.max() <= 1):
+                # Unlike clip, these two choose the number where the other is NaN.
+                np.fmax(block, np.float32(0), out=block)
+                np.fmin(block, greatest, out=block)
+            if dtype != "float32":
+                block += np.float32(0.5)
+            rounded[rows] = block
+            result[top : top + _ROWS_AT_ONCE, :, channel] = rounded[rows]
     return result
