@@ -103,10 +103,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _report(error, verb=verb)
     except KeyboardInterrupt:
-        return _fail("interrupted; nothing half written was kept", INTERRUPTED)
+        return _fail("interrupted; what was written before is whole", INTERRUPTED)
     except SystemExit as error:
         if error.code == TERMINATED:
-            return _fail("terminated; nothing half written was kept", TERMINATED)
+            return _fail("terminated; what was written before is whole", TERMINATED)
         raise
     return result if isinstance(result, int) else 0
 

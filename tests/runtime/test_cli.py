@@ -207,10 +207,14 @@ def test_a_name_that_is_no_text_does_not_end_the_batch(
     assert any("\\xff.png" in outcome["input"] for outcome in outcomes)
 
 
-def test_a_picture_replaces_its_own_source_when_forced(tmp_path: Path, model: str) -> None:
+def test_a_source_is_never_replaced_by_its_enlargement(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     source = photograph(tmp_path / "a.png")
-    assert main(["upscale", str(source), "-o", str(source), "-m", model, "--force"]) == 0
-    assert size(source) == (16, 12)
+    for target in (source, tmp_path):
+        assert main(["upscale", str(source), "-o", str(target), "-m", model, "--force"]) == 1
+        assert "is the input itself" in capsys.readouterr().err
+        assert size(source) == (8, 6)
 
 
 def test_format_and_skip_existing_hold_for_standard_input(

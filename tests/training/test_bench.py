@@ -64,6 +64,7 @@ def test_the_command_reports_ratios_and_costs(
     report = json.loads(capsys.readouterr().out)
     assert [one["reference"] for one in report["ratios"]] == [
         "bare ONNX Runtime",
+        "bare ONNX Runtime",
         "PyTorch eager",
         "import numpy",
         "import numpy, onnxruntime",

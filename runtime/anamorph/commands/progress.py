@@ -1,6 +1,7 @@
 """Progress on standard error: a bar with time left on a terminal, plain lines elsewhere."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -59,11 +60,14 @@ def locate(model: str) -> Path:
     """Return a model's file; if it has to be downloaded, show how that goes."""
     from anamorph.loading import resolve
 
-    with Progress(total=1, what=f"downloading {model}") as progress:
+    with ExitStack() as stack:
+        bars: list[Progress] = []
 
         def show(received: int, expected: int | None) -> None:
+            if not bars:  # only now is it known that something is fetched
+                bars.append(stack.enter_context(Progress(total=1, what=f"downloading {model}")))
             if expected:
-                progress.update(received / expected)
+                bars[0].update(received / expected)
 
         return resolve(model, progress=show)
 

@@ -224,6 +224,8 @@ def _attempt(
     try:
         if options.skip_existing and target.exists():
             return replace(outcome, status="skipped")
+        if isinstance(source, Path) and target.exists() and target.samefile(source):
+            raise OutputError(f"{target}: is the input itself, which is kept; choose another -o")
         with made_folder(target):
             report = upscaler.upscale_file(
                 source,
