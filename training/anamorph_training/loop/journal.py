@@ -2,13 +2,15 @@
 
 import json
 import math
+import shutil
 import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, Final, Self, TextIO
 
 _LINE_SECONDS = 15.0  # between lines where standard error is no terminal
+_CLEAR: Final = "\r\x1b[2K"  # back to the start of the terminal's line, which is emptied
 _BAR_SECONDS = 0.2
 
 
@@ -95,16 +97,19 @@ class Progress:
         self._shown = now
         first, begin = self._first = self._first or (step, now)
         each = (now - begin) / (step - first) if step > first else 0.0
-        texts = [f"step {step}/{self._steps}", f"{each * 1e3:.0f} ms a step"]
-        if each:
+        texts = [f"step {step}/{self._steps}"]
+        if each:  # unknown at the first report
+            texts.append(f"{each * 1e3:.0f} ms a step")
             texts.append(f"{clock(each * (self._steps - step))} left")
         line = "  ".join(texts + [f"{name} {value:.4g}" for name, value in figures.items()])
-        self._stream.write(f"\r{line:<100}" if self._bar else line + "\n")
+        width = shutil.get_terminal_size().columns - 1
+        end = "\n" if step == self._steps else ""
+        self._stream.write(f"{_CLEAR}{line[:width]}{end}" if self._bar else line + "\n")
         self._stream.flush()
 
     def say(self, text: str) -> None:
         """Print one line that stays."""
-        self._stream.write(f"\r{text:<100}\n" if self._bar else text + "\n")
+        self._stream.write(f"{_CLEAR}{text}\n" if self._bar else text + "\n")
         self._stream.flush()
 
 

@@ -240,7 +240,8 @@ def train(config: Config, out: Path) -> None:
     resumed = resume_parts(out, parts)
     start = resumed.step
     if start:
-        progress.say(f"{out}: continues after step {start} of {config.steps}")
+        state = "is finished" if start == config.steps else "continues"
+        progress.say(f"{out}: {state} after step {start} of {config.steps}")
     effort = Effort(resumed.spent, gpus=count_gpus(fabric))
     pictures = _prepare(config, files, progress)
     _tie(config, out, resumed, pictures)
