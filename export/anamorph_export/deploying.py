@@ -1,8 +1,6 @@
 """Lead a trained network through the gate into a file, or leave no file."""
 
-import contextlib
 import datetime
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from torch import nn
 from anamorph.card import Card, Provenance
 from anamorph.errors import InputError, OutputError
 from anamorph.model_file import embed_card
+from anamorph.new_file import cannot_write, replacing
 from anamorph_export import gate, upscaling
 from anamorph_export.exporting import MINIMUM_ONNXRUNTIME, to_onnx
 from anamorph_export.gate import Finding, GateError
@@ -229,24 +228,15 @@ def write_model(target: Path, data: bytes, *, force: bool) -> None:
     Raises:
         OutputError: The target is refused, or the disk is.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        check_target(target, force=force)  # it may have appeared since the start
-        temporary.replace(target)
     except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(
-            f"{target}: cannot be written ({error.strerror}); choose another -o"
-        ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        raise cannot_write(target, error) from None
+    with (
+        replacing(target, force=force) as descriptor,
+        open(descriptor, "wb", closefd=False) as file,
+    ):
+        file.write(data)
 
 
 def _unseen_pixels(card: Card) -> list[Pixels]:

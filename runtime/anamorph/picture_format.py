@@ -45,6 +45,7 @@ FORMATS: Final = {
         Format("gif", "GIF", (".gif",), "gif", 65_535),
     )
 }
+SUFFIXES: Final = frozenset(suffix for form in FORMATS.values() for suffix in form.suffixes)
 ACCEPTED: Final = "PNG, JPEG, WebP, TIFF, AVIF, GIF"
 SIGNATURE_BYTES: Final = 64
 

@@ -21,11 +21,12 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from anamorph.errors import InputError, UnavailableError
 
-DEVICES: Final = ("auto", "cpu", "cuda", "tensorrt", "coreml", "directml", "openvino")
+Device = Literal["auto", "cpu", "cuda", "tensorrt", "coreml", "directml", "openvino"]
+DEVICES: Final[tuple[str, ...]] = get_args(Device)
 PROVIDERS: Final = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",

@@ -199,7 +199,7 @@ def test_a_target_is_refused_before_any_work(tmp_path: Path, name: str, message:
 def test_a_file_is_replaced_only_when_forced(tmp_path: Path) -> None:
     target = tmp_path / "model.onnx"
     write_model(target, b"one", force=False)
-    with pytest.raises(OutputError, match="exists and is kept"):
+    with pytest.raises(OutputError, match="exists already"):
         write_model(target, b"two", force=False)
     assert target.read_bytes() == b"one"
     write_model(target, b"two", force=True)

@@ -1,7 +1,7 @@
 """`anamorph check`: verify a model file without PyTorch."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
@@ -10,8 +10,7 @@ from anamorph.checking import Finding, Report
 from anamorph.checking import check as run_checks
 from anamorph.commands.progress import locate
 from anamorph.errors import AnamorphError, UsageError
-
-Device = Literal["auto", "cpu", "cuda", "tensorrt", "coreml", "directml", "openvino"]
+from anamorph.providers import Device
 
 
 def check(

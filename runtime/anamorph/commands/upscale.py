@@ -17,18 +17,17 @@ from anamorph import batch
 from anamorph.commands.progress import Progress, locate
 from anamorph.errors import AnamorphError, InputError, OutputError, UsageError
 from anamorph.new_file import cannot_write
-from anamorph.picture_format import FORMATS, format_for
+from anamorph.picture_format import FORMATS, SUFFIXES, format_for
 from anamorph.picture_reader import BYTES, MAX_PIXELS
+from anamorph.providers import Device
 
 if TYPE_CHECKING:
     from anamorph.upscaler import Upscaler
 
-Device = Literal["auto", "cpu", "cuda", "tensorrt", "coreml", "directml", "openvino"]
 FormatName = Literal["png", "jpeg", "webp", "tiff", "avif", "gif"]
 Switch = Annotated[bool, Parameter(negative=())]
 
 STREAM: Final = "-"
-SUFFIXES: Final = frozenset(suffix for form in FORMATS.values() for suffix in form.suffixes)
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,14 @@
 
 import hashlib
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anamorph.errors import InputError
 from anamorph.picture import Picture
-from anamorph.picture_format import FORMATS
+from anamorph.picture_format import SUFFIXES
 from anamorph_training.degradation import to_uint8
-
-SUFFIXES: Final = frozenset(s for form in FORMATS.values() for s in form.suffixes)
 
 
 def find_pictures(folder: Path) -> list[Path]:
