@@ -130,12 +130,12 @@ def _report(error: Exception, *, verb: str) -> int:
 
 
 def _explain(error: Exception, verb: str) -> str:
+    if isinstance(error, AnamorphError):  # first: it may have been raised in place of another
+        return str(error)
     if missing := _missing_module(error):
         extra = EXTRAS.get(missing, "train")
         return f"`anamorph {verb}` needs {missing}: pip install 'anamorph[{extra}]'"
     match error:
-        case AnamorphError():
-            return str(error)
         case MemoryError():
             return "out of memory; try a smaller --tile, or a smaller input"
         case OSError():

@@ -311,6 +311,18 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
         main(["upscale", str(tmp_path / "a.png"), "-m", "no-such-model", "--debug"])
 
 
+def test_an_error_raised_in_place_of_a_missing_module_keeps_its_own_words(
+    monkeypatch: pytest.MonkeyPatch, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert main(["check", model]) == 1
+    assert "anamorph[cpu]" in capsys.readouterr().out
+    assert main(["upscale", "a.png", "-m", model]) == 1
+    error = capsys.readouterr().err
+    assert "ONNX Runtime" in error or "onnxruntime" in error
+    assert "anamorph[gpu]" in error
+
+
 def test_info_prints_the_card(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", model]) == 0
     shown = capsys.readouterr().out
