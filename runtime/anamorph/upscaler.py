@@ -18,6 +18,7 @@ from anamorph.picture_format import check_fits, check_quality, format_for
 from anamorph.picture_reader import MAX_PIXELS, open_picture
 from anamorph.picture_writer import save_image
 from anamorph.pixels import ArrayPixels, Pixels
+from anamorph.self_ensemble import SelfEnsemble
 from anamorph.spool import Spool
 from anamorph.upscaling import ArraySink, Plan, Session, plan_tiles, upscale_pixels
 
@@ -95,6 +96,7 @@ class Upscaler:
         picture: "str | os.PathLike[str] | bytes | Picture | PillowImage | np.ndarray",
         *,
         tile: int | None = None,
+        tta: bool = False,
     ) -> Picture:
         """Enlarge a picture in memory.
 
@@ -106,6 +108,8 @@ class Upscaler:
                 ``Picture.pixels`` describes it.
             tile: Greatest side of the tiles in input pixels, context included; smaller needs less
                 memory, the result is the same. None chooses.
+            tta: Take the mean over all eight rotations and reflections of the picture, a little
+                closer to the truth in eight times the time (geometric self-ensemble).
 
         Returns:
             A picture of ``card.scale`` times the width and height, of the same dtype and mode.
@@ -116,10 +120,12 @@ class Upscaler:
         """
         given = as_picture(picture)
         height, width, bands = given.bands.shape
-        plan = plan_tiles(self.card, height=height, width=width, alpha=bands in (2, 4), tile=tile)
+        session = self._choose(tta=tta)
+        alpha = bands in (2, 4)
+        plan = plan_tiles(session.card, height=height, width=width, alpha=alpha, tile=tile)
         scale = self.card.scale
         sink = ArraySink((height * scale, width * scale, bands), given.pixels.dtype.name)
-        upscale_pixels(self._session, ArrayPixels(given.bands), sink, plan)
+        upscale_pixels(session, ArrayPixels(given.bands), sink, plan)
         sink.array.flags.writeable = False
         return Picture(sink.array, **vars(given.metadata), origin=self.origin)
 
@@ -129,6 +135,7 @@ class Upscaler:
         target: str | os.PathLike[str],
         *,
         tile: int | None = None,
+        tta: bool = False,
         quality: int | None = None,
         force: bool = False,
         format: str | None = None,
@@ -144,6 +151,7 @@ class Upscaler:
             source: Path of a picture file, or its content.
             target: File to write.
             tile: As in ``upscale``.
+            tta: As in ``upscale``.
             quality: 1 to 100 for JPEG, WebP and AVIF; the others lose nothing and ignore it.
             force: Replace a file that exists.
             format: png, jpeg, webp, tiff, avif or gif; by default as the target's suffix has it.
@@ -165,7 +173,9 @@ class Upscaler:
         height, width, bands = pixels.shape
         large = (height * self.card.scale, width * self.card.scale)
         check_fits(str(path), form, height=large[0], width=large[1], bands=bands)
-        plan = plan_tiles(self.card, height=height, width=width, alpha=bands in (2, 4), tile=tile)
+        session = self._choose(tta=tta)
+        alpha = bands in (2, 4)
+        plan = plan_tiles(session.card, height=height, width=width, alpha=alpha, tile=tile)
         save = partial(
             save_image,
             target=path,
@@ -176,7 +186,7 @@ class Upscaler:
             force=force,
         )
         with Spool(path, (*large, bands), pixels.dtype) as spool:
-            self._run(pixels, spool, plan, save, progress or (lambda _: None))
+            _run(session, pixels, spool, plan, save, progress or (lambda _: None))
         return UpscaleReport(
             target=path,
             source_width=width,
@@ -190,18 +200,20 @@ class Upscaler:
             provider=self.provider,
         )
 
-    def _run(
-        self,
-        pixels: Pixels,
-        spool: Spool,
-        plan: Plan,
-        save: Callable[..., None],
-        report: Callable[[float], None],
-    ) -> None:
-        upscale_pixels(
-            self._session, pixels, spool, plan, progress=lambda share: report(share * _COMPUTING)
-        )
-        save(spool.image, progress=lambda share: report(_COMPUTING + share * (1 - _COMPUTING)))
+    def _choose(self, *, tta: bool) -> Session:
+        return SelfEnsemble(self._session) if tta else self._session
+
+
+def _run(
+    session: Session,
+    pixels: Pixels,
+    spool: Spool,
+    plan: Plan,
+    save: Callable[..., None],
+    report: Callable[[float], None],
+) -> None:
+    upscale_pixels(session, pixels, spool, plan, progress=lambda share: report(share * _COMPUTING))
+    save(spool.image, progress=lambda share: report(_COMPUTING + share * (1 - _COMPUTING)))
 
 
 def as_picture(

@@ -98,6 +98,24 @@ def test_the_command_prints_a_table(photos: Path, capsys: pytest.CaptureFixture[
     assert lines[-1].startswith("mean")
 
 
+def test_models_are_measured_without_and_with_self_ensemble(
+    pairs: Path, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = tmp_path / "sheet.png"
+    words = ["evaluate", "upscale", "--pairs", str(pairs), "-m", "bicubic", "-m", model, "--tta"]
+    assert cli.main([*words, "--json", "--device", "cpu", "--sheet", str(sheet)]) == 0
+    results = json.loads(capsys.readouterr().out)["results"]
+    assert [result["model"] for result in results] == ["bicubic", model, f"{model} +tta"]
+    examples = read_pairs(pairs)
+    for result, tta in ((results[1], False), (results[2], True)):
+        enlarge = find_method(model, 2, device="cpu", threads=None, tta=tta)
+        assert result["psnr_y"] == pytest.approx(measure(model, enlarge, examples)[0].psnr_y)
+    # The picture's noisy kernel averages out.
+    assert results[2]["psnr_y"] > results[1]["psnr_y"] + 0.1
+    # Low resolution, three methods, truth: five columns of at most 64 pixels.
+    assert decode(sheet).shape[1] == 5 * 64 + 4 * 4
+
+
 def test_wrong_use_is_said_clearly(
     pairs: Path, photos: Path, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

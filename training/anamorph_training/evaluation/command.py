@@ -1,6 +1,7 @@
 """`anamorph evaluate upscale`: PSNR and SSIM of upscalers on a test set."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,7 @@ from cyclopts import Parameter
 
 from anamorph.errors import InputError
 from anamorph_training.evaluation.upscaling import (
+    KERNELS,
     Example,
     Result,
     Score,
@@ -29,6 +31,7 @@ def upscale(
     data: Path | None = None,
     scale: Literal[2, 3, 4] = 4,
     sheet: Path | None = None,
+    tta: Annotated[bool, Parameter(negative=())] = False,
     device: str = "auto",
     threads: int | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -43,6 +46,7 @@ def upscale(
         data: Folder of large pictures instead, which are shrunk bicubically by --scale.
         scale: How much --data is shrunk, pixels per pixel along each axis.
         sheet: Also write this PNG: crops of every method side by side.
+        tta: Measure every model also with `anamorph upscale --tta`, as "MODEL +tta".
         device: What to run models on; see anamorph upscale --help.
         threads: Processor threads of a model; by default the runtime's choice.
         json: Print one JSON object instead of a table.
@@ -58,13 +62,17 @@ def upscale(
     if len(scales) > 1:
         raise InputError(f"{pairs}: pairs of several scales {sorted(scales)}; keep one per folder")
     results, pictures = [], []
-    for name in model:
-        enlarge = find_method(name, examples[0].scale, device=device, threads=threads)
-        result, made = measure(name, enlarge, examples)
+    methods = _methods(model, tta=tta)
+    for name, ensemble in methods:
+        enlarge = find_method(
+            name, examples[0].scale, device=device, threads=threads, tta=bool(ensemble)
+        )
+        result, made = measure(name + ensemble, enlarge, examples)
         results.append(result)
         pictures.append(made)
     if sheet is not None:
-        write_crops(sheet, examples, [Path(name).stem for name in model], pictures)
+        titles = [Path(name).stem + ensemble for name, ensemble in methods]
+        write_crops(sheet, examples, titles, pictures)
     if json:
         report = {
             "set": str(pairs or data),
@@ -74,6 +82,15 @@ def upscale(
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     else:
         sys.stdout.write(_table(results))
+
+
+def _methods(models: Sequence[str], *, tta: bool) -> list[tuple[str, str]]:
+    """Return each name with what marks its column; turning changes nothing for kernels."""
+    return [
+        (name, mark)
+        for name in models
+        for mark in (("", " +tta") if tta and name not in KERNELS else ("",))
+    ]
 
 
 def _read(pairs: Path | None, data: Path | None, scale: int) -> list[Example]:

@@ -125,8 +125,17 @@ def _check_size(path: Path, high: Pixels, scale: int) -> None:
         )
 
 
-def find_method(name: str, scale: int, *, device: str, threads: int | None) -> Enlarge:
+def find_method(
+    name: str, scale: int, *, device: str, threads: int | None, tta: bool = False
+) -> Enlarge:
     """Return what enlarges by ``scale``: ``bicubic``, ``lanczos``, or a model by name or path.
+
+    Args:
+        name: Of the method.
+        scale: Pixels per pixel along each axis.
+        device: What to run a model on.
+        threads: Of a model; None takes the runtime's choice.
+        tta: Take the mean over eight rotations and reflections; kernels stay as they are.
 
     Raises:
         InputError: The model enlarges by another scale.
@@ -140,7 +149,7 @@ def find_method(name: str, scale: int, *, device: str, threads: int | None) -> E
             f"{name}: enlarges x{upscaler.card.scale}, the pictures are for x{scale}; "
             "choose a set or --scale that fits"
         )
-    return lambda low: to_rgb8(upscaler.upscale(Picture(low)))
+    return lambda low: to_rgb8(upscaler.upscale(Picture(low), tta=tta))
 
 
 def _interpolate(low: Pixels, scale: int, kernel: Kernel) -> Pixels:
