@@ -1,11 +1,140 @@
-"""Losses are means with known values."""
+"""Losses are means with known values, and send gradients to one side alone."""
 
+import math
+
+import pytest
 import torch
+from torch import Tensor
+from torch.autograd import backward
+from torch.nn import functional as F
 
-from anamorph_training.losses import l1, mse
+from anamorph_training.losses import (
+    adversarial_discriminator,
+    adversarial_generator,
+    feature_matching,
+    l1,
+    low_frequency,
+    mse,
+    perceptual,
+)
+from anamorph_training.networks.srgan import Discriminator
 
 
 def test_losses_of_a_constant_difference() -> None:
     prediction, target = torch.full((2, 3), 0.5), torch.zeros(2, 3)
     assert l1(prediction, target).item() == 0.5
     assert mse(prediction, target).item() == 0.25
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_low_frequency_is_zero_for_equal_pictures() -> None:
+    image = noise(2, 3, 8, 12)
+    assert low_frequency(image, image.clone(), 4).item() == 0
+
+
+def test_low_frequency_measures_a_drift_in_colour() -> None:
+    image = noise(2, 3, 8, 12)
+    drift = torch.tensor([0.3, 0.0, -0.15]).view(3, 1, 1)
+    assert low_frequency(image + drift, image, 4).item() == pytest.approx(0.15)
+
+
+def test_low_frequency_leaves_texture_free() -> None:
+    image = noise(1, 3, 8, 8)
+    board = (torch.arange(8)[:, None] + torch.arange(8)) % 2 * 2.0 - 1  # a chessboard: mean 0
+    assert l1(image + board, image).item() == pytest.approx(1)
+    assert low_frequency(image + board, image, 2).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_low_frequency_compares_shrunk_pictures() -> None:
+    first, second = noise(2, 3, 8, 12), noise(2, 3, 8, 12, seed=1)
+    expected = l1(
+        F.interpolate(first, (2, 3), mode="area"), F.interpolate(second, (2, 3), mode="area")
+    )
+    torch.testing.assert_close(low_frequency(first, second, 4), expected)
+
+
+def test_low_frequency_refuses_what_would_lose_an_edge() -> None:
+    image = noise(1, 3, 8, 10)
+    with pytest.raises(ValueError, match="8 x 10 do not shrink by 4"):
+        low_frequency(image, image, 4)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_discriminator_that_knows_nothing_loses_log_2_twice(smoothing: float) -> None:
+    loss = adversarial_discriminator(torch.zeros(4), torch.zeros(4), smoothing)
+    assert loss.item() == pytest.approx(2 * math.log(2))
+    assert adversarial_generator(torch.zeros(4)).item() == pytest.approx(math.log(2))
+
+
+def test_adversarial_losses_are_cross_entropies() -> None:
+    real, fake = noise(5) * 4 - 1, noise(5, seed=1) * 4 - 3
+    right, wrong = real.sigmoid(), fake.sigmoid()
+    expected = -(0.9 * right.log() + 0.1 * (1 - right).log()).mean() - (1 - wrong).log().mean()
+    torch.testing.assert_close(adversarial_discriminator(real, fake, 0.1), expected)
+    torch.testing.assert_close(adversarial_generator(fake), -wrong.log().mean())
+
+
+def test_smoothing_is_least_where_the_discriminator_says_its_label() -> None:
+    logit = torch.tensor([math.log(0.9 / 0.1)], requires_grad=True)  # sigmoid: 0.9
+    backward(adversarial_discriminator(logit, torch.zeros(1), 0.1))
+    assert logit.grad is not None
+    assert logit.grad.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_sure_discriminator_still_teaches_the_generator() -> None:
+    logits = torch.tensor([-200.0, 200.0], requires_grad=True)
+    loss = adversarial_generator(logits)
+    backward(loss)
+    assert loss.item() == pytest.approx(100)
+    assert logits.grad is not None
+    assert logits.grad.tolist() == pytest.approx([-0.5, 0])
+
+
+def test_feature_matching_is_zero_for_equal_features() -> None:
+    features = [noise(2, 4, 8, 8), noise(2, 8, 4, 4)]
+    assert feature_matching(features, [layer.clone() for layer in features]).item() == 0
+
+
+def test_feature_matching_counts_each_layer_alike() -> None:
+    large, small = torch.zeros(2, 4, 8, 8), torch.zeros(2, 8, 1, 1)
+    assert feature_matching([large + 1, small - 3], [large, small]).item() == 2
+
+
+def test_feature_matching_refuses_unequal_depths() -> None:
+    layer = torch.zeros(1, 4, 2, 2)
+    with pytest.raises(ValueError, match="zip"):
+        feature_matching([layer, layer], [layer])
+
+
+def test_feature_matching_teaches_the_fake_alone() -> None:
+    torch.manual_seed(0)
+    network = Discriminator(side=16, channels=4, dense=8)
+    fake = noise(2, 3, 16, 16).requires_grad_()
+    real = noise(2, 3, 16, 16, seed=1).requires_grad_()
+    backward(feature_matching(network.features(fake), network.features(real)))
+    assert fake.grad is not None
+    assert fake.grad.abs().sum() > 0
+    assert real.grad is None
+
+
+def edges(image: Tensor) -> Tensor:
+    return 3 * (image[..., 1:] - image[..., :-1])
+
+
+def test_perceptual_is_the_squared_difference_of_features() -> None:
+    fake, real = noise(2, 3, 4, 5), noise(2, 3, 4, 5, seed=1)
+    assert perceptual(real, real.clone(), edges).item() == 0
+    assert perceptual(real + 0.2, real, edges).item() == pytest.approx(0, abs=1e-6)
+    torch.testing.assert_close(perceptual(fake, real, edges), mse(edges(fake), edges(real)))
+
+
+def test_perceptual_teaches_the_fake_alone() -> None:
+    fake = noise(2, 3, 4, 5).requires_grad_()
+    real = noise(2, 3, 4, 5, seed=1).requires_grad_()
+    backward(perceptual(fake, real, edges))
+    assert fake.grad is not None
+    assert fake.grad.abs().sum() > 0
+    assert real.grad is None

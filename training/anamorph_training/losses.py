@@ -1,6 +1,10 @@
 """Losses: pure functions of tensors that return a scalar; their weights stay in the recipes."""
 
+from collections.abc import Callable, Sequence
+
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def l1(prediction: Tensor, target: Tensor) -> Tensor:
@@ -11,3 +15,90 @@ def l1(prediction: Tensor, target: Tensor) -> Tensor:
 def mse(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean squared difference, in squared units of its arguments."""
     return (prediction - target).square().mean()
+
+
+def low_frequency(prediction: Tensor, target: Tensor, factor: int) -> Tensor:
+    """Mean absolute difference of pictures shrunk by averaging.
+
+    It holds colours and rough structure, and leaves texture below ``factor`` pixels free: a
+    network that is trained to deceive drifts in colour without it.
+
+    Args:
+        prediction: float32 (batch, channels, height, width).
+        target: Of the same shape; both sides multiples of ``factor``.
+        factor: Pixels averaged along each axis.
+
+    Raises:
+        ValueError: A side is no multiple of ``factor``.
+    """
+    height, width = target.shape[-2:]
+    if height % factor or width % factor:
+        raise ValueError(
+            f"pictures of {height} x {width} do not shrink by {factor}; crop them to a multiple"
+        )
+    # Averages commute with differences: one shrinking does for both.
+    return F.avg_pool2d(prediction - target, factor).abs().mean()
+
+
+def adversarial_discriminator(
+    real_logits: Tensor, fake_logits: Tensor, smoothing: float = 0.0
+) -> Tensor:
+    """Binary cross entropy of a discriminator that should tell real from fake.
+
+    With D = sigmoid(logit) and s = ``smoothing``, the mean over the batch of
+    ``-(1 - s) log D(real) - s log(1 - D(real)) - log(1 - D(fake))``; 2 log 2 where D knows nothing.
+    Goodfellow et al., 2014, eq. 1; smoothed on the real side alone as by Salimans et al., 2016.
+
+    Args:
+        real_logits: float32, any shape.
+        fake_logits: float32, any shape; of detached fakes, or the generator is paid for being
+            found out.
+        smoothing: What the label of real pictures falls short of 1.
+    """
+    labels = torch.full_like(real_logits, 1 - smoothing)
+    on_real = F.binary_cross_entropy_with_logits(real_logits, labels)
+    return on_real + F.softplus(fake_logits).mean()  # -log(1 - sigmoid(x)) = softplus(x)
+
+
+def adversarial_generator(fake_logits: Tensor) -> Tensor:
+    """Binary cross entropy of a generator whose fakes should be taken for real.
+
+    The mean of ``-log D(fake)``, which does not saturate where the discriminator is sure; log 2
+    where it knows nothing. Goodfellow et al., 2014, section 3; Ledig et al., 2017, eq. 6.
+
+    Args:
+        fake_logits: float32, any shape.
+    """
+    return F.softplus(-fake_logits).mean()  # -log(sigmoid(x)) = softplus(-x)
+
+
+def feature_matching(fake_features: Sequence[Tensor], real_features: Sequence[Tensor]) -> Tensor:
+    """Mean absolute difference of a discriminator's features, averaged over its layers.
+
+    No gradient reaches the real side. Salimans et al., 2016, section 3.1; layer by layer as by
+    Wang et al. (pix2pixHD), 2018, eq. 4, but averaged so that depth does not change its weight.
+
+    Args:
+        fake_features: float32 (batch, c, h, w) per layer, one layer at least.
+        real_features: The same layers of the pictures that the fakes stand for.
+
+    Raises:
+        ValueError: The two have not equally many layers.
+    """
+    pairs = zip(fake_features, real_features, strict=True)
+    return torch.stack([l1(fake, real.detach()) for fake, real in pairs]).mean()
+
+
+def perceptual(fake: Tensor, real: Tensor, network: Callable[[Tensor], Tensor]) -> Tensor:
+    """Mean squared difference of two pictures as a network sees them.
+
+    No gradient reaches the real side. Ledig et al., 2017, eq. 5, averaged over channels also.
+
+    Args:
+        fake: float32 (batch, 3, height, width) in [0, 1].
+        real: Of the same shape.
+        network: What turns a picture into features, with frozen weights.
+    """
+    with torch.no_grad():
+        target = network(real)
+    return mse(network(fake), target)
