@@ -4,12 +4,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from cyclopts import Parameter
 
 from anamorph.errors import InputError
+from anamorph_training.evaluation.texture import Texture, check_sizes, measure_texture
 from anamorph_training.evaluation.upscaling import (
     KERNELS,
     Example,
@@ -31,6 +32,7 @@ def upscale(
     data: Path | None = None,
     scale: Literal[2, 3, 4] = 4,
     sheet: Path | None = None,
+    texture: Annotated[bool, Parameter(negative=())] = False,
     tta: Annotated[bool, Parameter(negative=())] = False,
     device: str = "auto",
     threads: int | None = None,
@@ -46,6 +48,7 @@ def upscale(
         data: Folder of large pictures instead, which are shrunk bicubically by --scale.
         scale: How much --data is shrunk, pixels per pixel along each axis.
         sheet: Also write this PNG: crops of every method side by side.
+        texture: Also compare the texture with the truth's: grids, colours, fine detail.
         tta: Measure every model also with `anamorph upscale --tta`, as "MODEL +tta".
         device: What to run models on; see anamorph upscale --help.
         threads: Processor threads of a model; by default the runtime's choice.
@@ -58,9 +61,8 @@ def upscale(
     if sheet is not None:
         check_sheet(sheet)
     examples = _read(pairs, data, scale)
-    scales = {example.scale for example in examples}
-    if len(scales) > 1:
-        raise InputError(f"{pairs}: pairs of several scales {sorted(scales)}; keep one per folder")
+    if texture:
+        check_sizes(examples)
     results, pictures = [], []
     methods = _methods(model, tta=tta)
     for name, ensemble in methods:
@@ -73,15 +75,11 @@ def upscale(
     if sheet is not None:
         titles = [Path(name).stem + ensemble for name, ensemble in methods]
         write_crops(sheet, examples, titles, pictures)
+    textures = [measure_texture(made, examples) for made in pictures if texture]
     if json:
-        report = {
-            "set": str(pairs or data),
-            "scale": examples[0].scale,
-            "results": [asdict(result) for result in results],
-        }
-        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+        sys.stdout.write(_report(str(pairs or data), examples[0].scale, results, textures))
     else:
-        sys.stdout.write(_table(results))
+        sys.stdout.write(_table(results) + _texture_table(results, textures))
 
 
 def _methods(models: Sequence[str], *, tta: bool) -> list[tuple[str, str]]:
@@ -95,10 +93,24 @@ def _methods(models: Sequence[str], *, tta: bool) -> list[tuple[str, str]]:
 
 def _read(pairs: Path | None, data: Path | None, scale: int) -> list[Example]:
     if pairs is not None and data is None:
-        return read_pairs(pairs)
+        examples = read_pairs(pairs)
+        if len(scales := {example.scale for example in examples}) > 1:
+            raise InputError(
+                f"{pairs}: pairs of several scales {sorted(scales)}; keep one per folder"
+            )
+        return examples
     if data is not None and pairs is None:
         return read_folder(data, scale)
     raise InputError("give the test set either as --pairs DIR or as --data DIR")
+
+
+def _report(name: str, scale: int, results: Sequence[Result], textures: Sequence[Texture]) -> str:
+    """Return one line of JSON; with the textures, where they were asked for."""
+    entries: list[dict[str, Any]] = [asdict(result) for result in results]
+    for entry, one in zip(entries, textures, strict=False):
+        entry["texture"] = asdict(one)
+    report = {"set": name, "scale": scale, "results": entries}
+    return msgspec.json.encode(report).decode() + "\n"
 
 
 def _table(results: list[Result]) -> str:
@@ -107,6 +119,26 @@ def _table(results: list[Result]) -> str:
     for index, score in enumerate(results[0].images):
         rows.append([score.image, *(_cell(result.images[index]) for result in results)])
     rows.append(["mean", *(_cell(result) for result in results)])
+    return _aligned(rows)
+
+
+def _texture_table(results: Sequence[Result], textures: Sequence[Texture]) -> str:
+    """Return one row per figure, or nothing where none was taken."""
+    if not textures:
+        return ""
+    return "\n" + _aligned(
+        [
+            ["", *(result.model for result in results)],
+            ["spectral peak / truth's", *(f"{one.spectral_peak:.3f}" for one in textures)],
+            ["greatest harmonic / truth's", *(f"{one.greatest_harmonic:.3f}" for one in textures)],
+            ["colour cast of 255", *(f"{one.colour_cast:.3f}" for one in textures)],
+            ["colour error of 255", *(f"{one.colour_error:.3f}" for one in textures)],
+            ["fine detail / truth's", *(f"{one.high_frequency_energy:.3f}" for one in textures)],
+        ]
+    )
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = ("  ".join(map(str.rjust, row, widths)) for row in rows)
     return "".join(line + "\n" for line in lines)
