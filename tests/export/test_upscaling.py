@@ -1,7 +1,9 @@
 """Faults that only an upscaler can have, planted one by one."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,9 @@ from anamorph_export.gate import Floats, GateError, Run
 from anamorph_export.graphs import UpscalerGraph
 from anamorph_export.measuring import Figures
 from anamorph_export.pictures import natural_pictures
+from anamorph_training.degradation import imresize, shrink, to_uint8
+from anamorph_training.evaluation.texture import Texture, measure_texture
+from anamorph_training.evaluation.upscaling import Example
 
 PICTURES = [natural_pictures(2, 24, 20, seed=4), natural_pictures(1, 31, 17, seed=5)]
 
@@ -133,3 +138,65 @@ def test_weights_no_better_than_bicubic_are_refused(psnr: float) -> None:
 
 def test_weights_better_than_bicubic_pass() -> None:
     assert upscaling.check_quality(Figures("holdout", 3, 30.4, 30.0, 0.8, 0.7))
+
+
+def _originals() -> list[upscaling.Pixels]:
+    pictures = 0.1 + 0.8 * natural_pictures(3, 96, 112, seed=6)
+    return [to_uint8(picture.transpose(1, 2, 0) * 255) for picture in pictures]
+
+
+def _textured(fault: Callable[[upscaling.Pixels], upscaling.Pixels]) -> Texture:
+    originals = _originals()
+    examples = [Example("", 4, original, shrink(original, 4)) for original in originals]
+    return measure_texture([fault(original) for original in originals], examples)
+
+
+def _gridded(picture: upscaling.Pixels) -> upscaling.Pixels:
+    grid = np.zeros((4, 4, 1))
+    grid[::2, ::2] = 2  # on one sub-pixel in four, as a shuffle leaves it
+    return to_uint8(picture + np.tile(grid - grid.mean(), (24, 28, 1)))
+
+
+def _noisy(picture: upscaling.Pixels) -> upscaling.Pixels:
+    return to_uint8(picture + np.random.default_rng(7).normal(0, 10, picture.shape))
+
+
+def test_texture_like_the_originals_passes() -> None:
+    finding = upscaling.check_texture(_textured(lambda picture: picture))
+    assert finding.found.startswith("grid 1.000, fine detail 1.000 times the originals', colour")
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (_gridded, r"stands .* times as far out .*, 1\.1 is allowed; start the layer"),
+        (lambda picture: picture + np.uint8(3), r"off by 3 of 255, 1 is allowed; give the loss"),
+        (lambda picture: imresize(shrink(picture, 4), 4), r"0\.8 to 1\.2 is allowed; raise"),
+        (_noisy, r"0\.8 to 1\.2 is allowed; lower"),
+    ],
+    ids=["grid", "colour cast", "blurred", "noisy"],
+)
+def test_another_texture_is_refused(
+    fault: Callable[[upscaling.Pixels], upscaling.Pixels], message: str
+) -> None:
+    with pytest.raises(GateError, match=message):
+        upscaling.check_texture(_textured(fault))
+
+
+@pytest.mark.parametrize(
+    ("figure", "passing", "failing"),
+    [
+        ("spectral_peak", [0.5, 1.1], [1.11, np.nan]),
+        ("colour_cast", [0.0, 1.0], [1.01, np.nan]),
+        ("high_frequency_energy", [0.8, 1.2], [0.79, 1.21, np.nan]),
+    ],
+)
+def test_texture_is_held_to_its_bounds(
+    figure: str, passing: list[float], failing: list[float]
+) -> None:
+    good: dict[str, Any] = asdict(Texture(1.0, 1.0, 0.0, 0.5, 1.0, ()))
+    for value in passing:
+        upscaling.check_texture(Texture(**(good | {figure: value})))
+    for value in failing:
+        with pytest.raises(GateError, match="texture"):
+            upscaling.check_texture(Texture(**(good | {figure: value})))
