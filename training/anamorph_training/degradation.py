@@ -15,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+# A picture uint8 (height, width, 3), a scale, and what decides all that is random; the
+# low-resolution partner, smaller by the scale.
+Degrade = Callable[[NDArray[np.uint8], int, np.random.Generator], NDArray[np.uint8]]
 
 
 def cubic(x: Floats) -> Floats:
@@ -58,8 +61,8 @@ def imresize(image: NDArray[Any], factor: float, kernel: Kernel = CUBIC) -> NDAr
     Returns:
         uint8 for uint8, rounded and clipped; else float64 in the input's units, not clipped.
     """
-    rows = _resize_first_axis(image, factor, kernel)
-    columns = _resize_first_axis(rows.swapaxes(0, 1), factor, kernel)
+    rows = resize_rows(image, factor, kernel)
+    columns = resize_rows(rows.swapaxes(0, 1), factor, kernel)
     return np.ascontiguousarray(columns.swapaxes(0, 1))
 
 
@@ -78,7 +81,8 @@ def shrink(image: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return imresize(image, 1 / scale)
 
 
-def _resize_first_axis(image: NDArray[Any], factor: float, kernel: Kernel) -> NDArray[Any]:
+def resize_rows(image: NDArray[Any], factor: float, kernel: Kernel) -> NDArray[Any]:
+    """Resize along the first axis alone; what is taken and returned is as for `imresize`."""
     indices, weights = _contributions(image.shape[0], factor, kernel)
     result = np.zeros((len(indices), *image.shape[1:]))
     per_row = (-1,) + (1,) * (image.ndim - 1)

@@ -22,6 +22,7 @@ from anamorph_training.evaluation.upscaling import (
     read_pairs,
     write_crops,
 )
+from anamorph_training.practical import degrade
 
 
 @pytest.fixture
@@ -53,6 +54,17 @@ def test_reads_pairs_and_their_scale(pairs: Path) -> None:
 def test_a_folder_is_shrunk_bicubically(photos: Path) -> None:
     example = read_folder(photos, 4)[0]
     np.testing.assert_array_equal(example.low, shrink(example.high, 4))
+
+
+def test_a_folder_is_degraded_practically_and_reproducibly(photos: Path) -> None:
+    clean = read_folder(photos, 4)
+    harmed = read_folder(photos, 4, degradation="practical", seed=3)
+    for index, example in enumerate(harmed):
+        expected = degrade(clean[index].high, 4, np.random.default_rng([3, index]))
+        np.testing.assert_array_equal(example.low, expected)
+        np.testing.assert_array_equal(example.high, clean[index].high)
+    other = read_folder(photos, 4, degradation="practical", seed=4)
+    assert any(not np.array_equal(a.low, b.low) for a, b in zip(harmed, other, strict=True))
 
 
 def test_bicubic_beats_what_knows_nothing(pairs: Path) -> None:

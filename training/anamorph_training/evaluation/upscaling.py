@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,12 @@ from anamorph_training.data.folder import decode, find_pictures, to_rgb8
 from anamorph_training.data.pairs import crop_to_multiple
 from anamorph_training.degradation import CUBIC, LANCZOS3, Kernel, imresize, shrink
 from anamorph_training.metrics import SSIM_WINDOW, luma, psnr_y, ssim_y
+from anamorph_training.practical import degrade
 from anamorph_training.sheets import write_sheet
 
 Pixels = NDArray[np.uint8]
 Enlarge = Callable[[Pixels], Pixels]
+Degradation = Literal["bicubic", "practical"]
 
 KERNELS: Final = {"bicubic": CUBIC, "lanczos": LANCZOS3}
 _HIGH, _LOW = "_HR", "_LR"
@@ -101,18 +103,30 @@ def read_pairs(folder: Path) -> list[Example]:
     return examples
 
 
-def read_folder(folder: Path, scale: int) -> list[Example]:
-    """Read pictures and shrink each by ``scale``, bicubically.
+def read_folder(
+    folder: Path, scale: int, *, degradation: Degradation = "bicubic", seed: int = 0
+) -> list[Example]:
+    """Read pictures and shrink each by ``scale``.
+
+    Args:
+        folder: Searched with its sub-folders.
+        scale: Pixels of a picture per pixel of its partner, along each axis.
+        degradation: How partners are made: by `degradation.shrink` or by `practical.degrade`.
+        seed: Of the practical degradation; with a picture's place in the folder it decides all.
 
     Raises:
         InputError: There are no pictures, or one cannot be read or is too small to measure.
     """
     examples = []
-    for path in find_pictures(folder):
+    for index, path in enumerate(find_pictures(folder)):
         high = crop_to_multiple(decode(path), scale)
         _check_size(path, high, scale)
         name = path.relative_to(folder).with_suffix("").as_posix()
-        examples.append(Example(name, scale, high, shrink(high, scale)))
+        if degradation == "practical":
+            low = degrade(high, scale, np.random.default_rng([seed, index]))
+        else:
+            low = shrink(high, scale)
+        examples.append(Example(name, scale, high, low))
     return examples
 
 
