@@ -147,6 +147,13 @@ def test_only_what_the_small_picture_cannot_hold_counts(frequency: float, held: 
     assert high_frequency_energy(waves, 4) == pytest.approx(expected, abs=power * 0.01)
 
 
+@pytest.mark.parametrize("edge", [np.s_[-20:], np.s_[:20], np.s_[:, -20:], np.s_[:, :20]])
+def test_detail_near_an_edge_counts(edge: slice) -> None:
+    picture = np.full((150, 130, 3), 128, np.uint8)
+    picture[edge] = _noise(20, 150, 130)[edge]
+    assert high_frequency_energy(picture, 4) > 1
+
+
 def test_bicubic_enlargement_has_no_fine_detail() -> None:
     high = _noise(20, 128, 160)
     texture = measure_texture([imresize(shrink(high, 4), 4)], [_example(high)])

@@ -147,9 +147,10 @@ def colour_error(picture: Pixels, original: Pixels, scale: int) -> float:
     error = mean over pixels and channels of |S(picture) - S(original)|. S is `shrink`, MATLAB's
     bicubic with antialiasing and rounding to 8 bits, rather than a mean over areas, since that is
     what made the test sets' low-resolution pictures: S(original) is, bit for bit, what the model
-    was given, so a model that keeps faith with its input comes to 0, and invented detail does not
-    count as an error of colour (a mean over areas lets some of it through). Compared with the
-    original's colours, not the input's, so that it also holds where inputs are noisy.
+    was given, so a model that keeps faith with its input comes to 0, and less of invented detail
+    counts as an error of colour than in a mean over areas. (Detail just above the small picture's
+    frequencies still does: S lets some of it through.) Compared with the original's colours, not
+    the input's, so that it also holds where inputs are noisy.
 
     Args:
         picture: uint8 (height, width, 3), RGB; both sides multiples of ``scale``.
