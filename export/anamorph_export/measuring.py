@@ -12,7 +12,6 @@ from anamorph_training.evaluation.upscaling import (
     Example,
     find_method,
     measure,
-    read_folder,
     read_pairs,
 )
 
@@ -73,10 +72,10 @@ def measure_file(file: Path, on: str, examples: Sequence[Example]) -> Figures:
 
 
 def read_holdout(run: Path, scale: int) -> list[Example]:
-    """Read the pictures that a run kept aside, and shrink each bicubically.
+    """Read the pairs that a run kept aside.
 
     Raises:
-        InputError: The run kept none.
+        InputError: The run kept none, or they are made for another scale.
     """
     folder = run / "holdout"
     if not folder.is_dir():
@@ -84,7 +83,7 @@ def read_holdout(run: Path, scale: int) -> list[Example]:
             f"{run}: kept no held-out pictures, without which quality cannot be checked; "
             "continue its training"
         )
-    return read_folder(folder, scale)
+    return read_test_set(folder, scale)
 
 
 def read_test_set(folder: Path, scale: int) -> list[Example]:

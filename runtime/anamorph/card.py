@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from anamorph.errors import ModelFileError
 
-SCHEMA: Final = (1, 0)
+SCHEMA: Final = (1, 1)
 METADATA_KEY: Final = "anamorph.card"
 MAX_CARD_BYTES: Final = 1 << 20
 
@@ -99,8 +99,28 @@ class Metric(Struct, frozen=True):
     baseline: float | None = None
 
 
+class Ancestor(Struct, frozen=True):
+    """The run whose weights another one began with.
+
+    Attributes:
+        recipe: Name of its recipe.
+        steps: Its optimiser steps up to those weights.
+        cpu_hours: Spent on it.
+        gpu_hours: Spent on it.
+        code_revision: Of the code that ran it.
+        checkpoint: SHA-256 of the file of those weights.
+    """
+
+    recipe: str
+    steps: Extent
+    cpu_hours: float = 0.0
+    gpu_hours: float = 0.0
+    code_revision: str = ""
+    checkpoint: str = ""
+
+
 class Provenance(Struct, frozen=True):
-    """How the weights came to be."""
+    """How the weights came to be; hours of what they began with are counted there."""
 
     recipe: str
     config: dict[str, Any]
@@ -111,6 +131,7 @@ class Provenance(Struct, frozen=True):
     datasets: tuple[Dataset, ...] = ()
     code_revision: str = ""
     date: str = ""
+    start: Ancestor | None = None
 
 
 class Gate(Struct, frozen=True):

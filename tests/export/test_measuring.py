@@ -26,12 +26,14 @@ def test_figures_stand_on_the_card_with_their_baseline() -> None:
     assert (ssim.name, ssim.value, ssim.baseline) == ("ssim_y", 0.8765, 0.8)
 
 
-def test_held_out_pictures_are_cropped_and_shrunk(tmp_path: Path) -> None:
+def test_held_out_pictures_keep_the_partners_that_the_run_made(tmp_path: Path) -> None:
     (tmp_path / "holdout").mkdir()
-    save(tmp_path / "holdout" / "a.png", made_examples(1, seed=1)[0].high[:63, :61])
+    made = made_examples(1, seed=1)[0]
+    save(tmp_path / "holdout" / "00_HR.png", made.high)
+    save(tmp_path / "holdout" / "00_LR.png", 255 - made.low)
     (example,) = read_holdout(tmp_path, 2)
-    assert example.high.shape == (62, 60, 3)
-    assert example.low.shape == (31, 30, 3)
+    np.testing.assert_array_equal(example.high, made.high)
+    np.testing.assert_array_equal(example.low, 255 - made.low)
 
 
 def test_a_run_that_kept_no_pictures_is_refused(tmp_path: Path) -> None:

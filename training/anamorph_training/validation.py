@@ -1,6 +1,8 @@
 """How good a network is while it trains: PSNR and sample sheets of held-out pictures."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from anamorph_training.data.holdout import Held
 from anamorph_training.data.patches import to_tensor
 from anamorph_training.degradation import imresize, to_uint8
+from anamorph_training.loop.journal import Journal, Progress
 from anamorph_training.metrics import psnr_y
 from anamorph_training.sheets import write_sheet
 
@@ -61,3 +64,37 @@ def write_samples(
         top, left = (item.high.shape[0] - height) // 2, (item.high.shape[1] - width) // 2
         rows.append([p[top : top + height, left : left + width] for p in pictures])
     write_sheet(path, ["low resolution", "bicubic", "network", "truth"], rows)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Measures and shows a network on held-out pictures while it trains.
+
+    Attributes:
+        network: What is measured, in evaluation mode.
+        held: Held-out pictures.
+        scale: Output pixels per input pixel along each axis.
+        bicubic_psnr: Of bicubic enlargement on them, in dB.
+        device: Where the network is.
+    """
+
+    network: nn.Module
+    held: list[Held]
+    scale: int
+    bicubic_psnr: float
+    device: torch.device
+
+    def measure(self, step: int, journal: Journal, progress: Progress) -> None:
+        """Measure after ``step`` steps, and tell."""
+        psnr = mean_psnr(self.held, self.scale, self._upscale)
+        journal.write(step, psnr_y=psnr, psnr_y_bicubic=self.bicubic_psnr)
+        progress.say(f"step {step}: {psnr:.2f} dB, bicubic {self.bicubic_psnr:.2f} dB")
+
+    def sample(self, step: int, run: Path) -> None:
+        """Write the sheet of ``step`` steps into a run."""
+        sheet = run / "samples" / f"{step:09}.png"
+        write_samples(sheet, self.held, self.scale, self._upscale)
+
+    @property
+    def _upscale(self) -> Upscale:
+        return partial(enlarge, self.network, device=self.device)

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.training.conftest import smooth_picture
 
 from anamorph.errors import InputError
 from anamorph_training.data.folder import decode
 from anamorph_training.data.holdout import crop_holdout, hold_out, save_holdout
 from anamorph_training.data.pairs import Pair
+
+Pixels = NDArray[np.uint8]
 
 
 def pairs_named(*names: str) -> list[Pair]:
@@ -50,5 +53,18 @@ def test_at_most_16_centres_of_at_most_512_pixels_are_kept(tmp_path: Path) -> No
     (tmp_path / "holdout" / "16.png").write_text("of a former attempt")
     save_holdout(tmp_path, held)
     files = sorted((tmp_path / "holdout").iterdir())
-    assert len(files) == 16
+    assert len(files) == 32
     np.testing.assert_array_equal(decode(files[0]), held[0].high)
+    np.testing.assert_array_equal(decode(files[1]), held[0].low)
+
+
+def test_partners_are_made_by_the_degradation_the_same_every_time() -> None:
+    def speckle(high: Pixels, scale: int, generator: np.random.Generator) -> Pixels:
+        return generator.integers(0, 256, high[::scale, ::scale].shape, np.uint8)
+
+    high = smooth_picture(0, 40, 40)
+    pairs = [Pair(high, high[::4, ::4], Path("x"))] * 2
+    one, other = (crop_holdout(pairs, 4, speckle) for _ in range(2))
+    assert one[0].low.shape == (10, 10, 3)
+    assert not np.array_equal(one[0].low, one[1].low)
+    np.testing.assert_array_equal(one[1].low, other[1].low)

@@ -53,7 +53,17 @@ RECIPES = {
         | {"batch_norm": False, "upsampling": "direct", "image_skip": True, "check_every": 300},
         bound=0.02,
         make_data=make_pictures,
-    )
+    ),
+    "repsr": Tiny(
+        options=QUIET
+        | {"scale": 2, "channels": 8, "blocks": 1, "branches": True, "batch": 2, "patch": 8}
+        | {"late_patch": 10, "steps": 40, "warm_up": 4, "learning_rate": 1e-3}
+        | {"log_every": 5, "check_every": 5, "sample_every": 40},
+        overfit={"steps": 200, "patch": 12, "late_share": 0.0, "channels": 16}
+        | {"learning_rate": 1e-2, "check_every": 200},
+        bound=0.02,
+        make_data=make_pictures,
+    ),
 }
 EACH = pytest.mark.parametrize("name", sorted(RECIPES))
 
@@ -70,8 +80,13 @@ def last_state(run: Path) -> dict[str, Tensor]:
     found = load_checkpoint(run)
     assert found is not None
     step, state = found
-    optimizer = state["optimizer"]["state"]
-    moments = {f"{i}.{k}": v for i, s in optimizer.items() for k, v in s.items()}
+    moments = {
+        f"{name}.{i}.{k}": value
+        for name, part in state.items()
+        if name.startswith("optimizer")
+        for i, moment in part["state"].items()
+        for k, value in moment.items()
+    }
     return {"step": torch.tensor(step), **state["network"], **moments} | {
         f"average.{name}": value for name, value in state["average"].items()
     }

@@ -39,12 +39,12 @@ def holdout(run: Path) -> dict[str, bytes]:
 def test_a_run_without_checkpoint_holds_out_of_the_new_data(tmp_path: Path) -> None:
     run = tmp_path / "run"
     train(tiny(make_pictures(tmp_path / "a", 1, 2), valid=make_pictures(tmp_path / "v", 3, 4)), run)
-    assert len(holdout(run)) == 2
+    assert len(holdout(run)) == 4
     shutil.rmtree(run / "checkpoints")  # as after a kill before the first one
     (run / "provenance.json").unlink()
     train(tiny(make_pictures(tmp_path / "b", 5, 6)), run)
-    assert list(holdout(run)) == ["00.png"]
-    np.testing.assert_array_equal(decode(run / "holdout" / "00.png"), smooth_picture(6, 24, 24))
+    assert list(holdout(run)) == ["00_HR.png", "00_LR.png"]
+    np.testing.assert_array_equal(decode(run / "holdout" / "00_HR.png"), smooth_picture(6, 24, 24))
 
 
 def test_what_a_run_holds_out_outlives_every_resume(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_one_picture_is_refused_unless_others_are_held_out(tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"give two pictures.*--valid"):
         train(tiny(data), tmp_path / "run")
     train(tiny(data, valid=make_pictures(tmp_path / "v", 2)), tmp_path / "run")
-    assert len(holdout(tmp_path / "run")) == 1
+    assert len(holdout(tmp_path / "run")) == 2
 
 
 def test_broken_and_small_pictures_are_left_out(
@@ -79,7 +79,7 @@ def test_broken_and_small_pictures_are_left_out(
     (dataset,) = json.loads((tmp_path / "run" / "provenance.json").read_text())["datasets"]
     assert dataset["items"] == 2
     np.testing.assert_array_equal(
-        decode(tmp_path / "run" / "holdout" / "00.png"), smooth_picture(3, 24, 24)
+        decode(tmp_path / "run" / "holdout" / "00_HR.png"), smooth_picture(3, 24, 24)
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from anamorph.errors import InputError
 from anamorph.picture import Picture
 from anamorph_training.data.pairs import Pair
-from anamorph_training.degradation import shrink
+from anamorph_training.degradation import Degrade, shrink
 
 _EVERY: Final = 20
 _MOST: Final = 16
@@ -47,20 +47,30 @@ def hold_out(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
     return training, [pairs[index] for index in held]
 
 
-def crop_holdout(pairs: list[Pair], scale: int) -> list[Held]:
-    """Return the centres of at most 16 pictures, evenly chosen, at most 512 pixels a side."""
+def crop_holdout(pairs: list[Pair], scale: int, degrade: Degrade | None = None) -> list[Held]:
+    """Return the centres of at most 16 pictures, evenly chosen, at most 512 pixels a side.
+
+    Args:
+        pairs: To choose from.
+        scale: Pixels of a picture per pixel of its partner.
+        degrade: Makes the partners, the same ones every time; None shrinks bicubically.
+    """
     step = max(1, len(pairs) // _MOST)
     held = []
     for pair in pairs[::step][:_MOST]:
         height, width = (min(side, _SIDE) // scale * scale for side in pair.high.shape[:2])
         top, left = (pair.high.shape[0] - height) // 2, (pair.high.shape[1] - width) // 2
         high = np.ascontiguousarray(pair.high[top : top + height, left : left + width])
-        held.append(Held(high, shrink(high, scale)))
+        if degrade is None:
+            low = shrink(high, scale)
+        else:
+            low = degrade(high, scale, np.random.default_rng(len(held)))
+        held.append(Held(high, low))
     return held
 
 
 def save_holdout(run: Path, held: list[Held]) -> None:
-    """Write the held-out pictures into a run, so that export can measure without the data set.
+    """Write the held-out pairs into a run, so that export can measure without the data set.
 
     Those of an attempt that never reached a checkpoint go: this one may train on them.
     """
@@ -69,4 +79,5 @@ def save_holdout(run: Path, held: list[Held]) -> None:
         shutil.rmtree(folder)
     folder.mkdir()
     for index, item in enumerate(held):
-        Picture(item.high).save(folder / f"{index:02}.png")
+        Picture(item.high).save(folder / f"{index:02}_HR.png")
+        Picture(item.low).save(folder / f"{index:02}_LR.png")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from anamorph.cache import cache_folder
 from anamorph.errors import InputError, OutputError
 from anamorph_training.data.folder import decode
-from anamorph_training.degradation import shrink
+from anamorph_training.degradation import imresize, shrink
 
 # Part of each cache key: raise it when decoding or degradation changes.
 _CACHE_VERSION: Final = 1
@@ -57,6 +57,7 @@ def prepare_pairs(
     patch: int,
     cache: Path,
     report: Callable[[str], None],
+    zoom: float = 1.0,
 ) -> list[Pair]:
     """Decode pictures in parallel, or find them decoded, and memory-map them.
 
@@ -66,6 +67,7 @@ def prepare_pairs(
         patch: Least side of a partner, in pixels.
         cache: Folder for the decoded pictures; made where absent.
         report: Told of progress and of each picture left out, one line each.
+        zoom: Shrink the pictures first, bicubically, to this share of their sides.
 
     Raises:
         InputError: No picture is left.
@@ -81,7 +83,7 @@ def prepare_pairs(
     pairs: list[Pair] = []
     failures: list[str] = []
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        tasks = [pool.submit(_load_pair, path, scale, patch, cache) for path in files]
+        tasks = [pool.submit(_load_pair, path, scale, patch, cache, zoom) for path in files]
         for done, task in enumerate(tasks, start=1):
             try:
                 pairs.append(task.result())
@@ -98,13 +100,15 @@ def prepare_pairs(
     return pairs
 
 
-def _load_pair(path: Path, scale: int, patch: int, cache: Path) -> Pair:
+def _load_pair(path: Path, scale: int, patch: int, cache: Path, zoom: float) -> Pair:
     status = path.stat()
     key = f"{_CACHE_VERSION}\0{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{scale}"
+    key += f"\0{zoom}" if zoom != 1 else ""
     stem = hashlib.sha256(key.encode()).hexdigest()[:32]
     high_file, low_file = cache / f"{stem}.high.npy", cache / f"{stem}.low.npy"
     if not (high_file.exists() and low_file.exists()):
-        high = crop_to_multiple(decode(path), scale)
+        picture = decode(path)
+        high = crop_to_multiple(picture if zoom == 1 else imresize(picture, zoom), scale)
         if min(high.shape[:2]) < patch * scale:
             raise InputError(
                 f"{path}: {high.shape[1]} x {high.shape[0]} pixels are too small for patches of "

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anamorph_training.data.pairs import Pair
+from anamorph_training.degradation import Degrade
 
 T = TypeVar("T")
 
@@ -30,17 +31,27 @@ def dihedral(image: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
 
 
 def draw_batch(
-    step: int, *, pairs: list[Pair], scale: int, batch: int, patch: int, seed: int
+    step: int,
+    *,
+    pairs: list[Pair],
+    scale: int,
+    batch: int,
+    patch: int,
+    seed: int,
+    degrade: Degrade | None = None,
+    margin: int = 0,
 ) -> tuple[Tensor, Tensor]:
     """Cut one batch of aligned crops, each turned at random.
 
     Args:
         step: Counted from 0; with the seed it decides everything.
-        pairs: Pictures to choose from, each equally often.
+        pairs: Pictures to choose from, each as often as it has pixels.
         scale: Pixels of a picture per pixel of its partner.
         batch: Number of crops.
         patch: Side of the low-resolution crop, in pixels.
         seed: Of the run.
+        degrade: Makes each crop's partner afresh; None cuts it from the picture's own.
+        margin: Pixels of the partner that are degraded on each side and then cut off.
 
     Returns:
         Low and high resolution: float32 (batch, 3, patch, patch) and
@@ -49,16 +60,43 @@ def draw_batch(
     generator = np.random.default_rng([seed, step])
     low = np.empty((batch, patch, patch, 3), np.uint8)
     high = np.empty((batch, patch * scale, patch * scale, 3), np.uint8)
+    pixels = np.cumsum([pair.low.shape[0] * pair.low.shape[1] for pair in pairs])
     for item in range(batch):
-        pair = pairs[generator.integers(len(pairs))]
-        height, width = pair.low.shape[:2]
-        top = int(generator.integers(height - patch + 1))
-        left = int(generator.integers(width - patch + 1))
+        pair = pairs[np.searchsorted(pixels, generator.integers(pixels[-1]), side="right")]
+        top, left = (int(generator.integers(side - patch + 1)) for side in pair.low.shape[:2])
         turn = int(generator.integers(8))
-        low[item] = dihedral(pair.low[top : top + patch, left : left + patch], turn)
-        top, left, side = top * scale, left * scale, patch * scale
-        high[item] = dihedral(pair.high[top : top + side, left : left + side], turn)
+        window = _square(top * scale, left * scale, patch * scale)
+        high[item] = dihedral(pair.high[window], turn)
+        if degrade is None:
+            low[item] = dihedral(pair.low[_square(top, left, patch)], turn)
+        else:
+            made = _degraded(pair.high, top, left, patch, scale, margin, degrade, generator)
+            low[item] = dihedral(made, turn)
     return to_tensor(low), to_tensor(high)
+
+
+def _square(top: int, left: int, side: int) -> tuple[slice, slice]:
+    return slice(top, top + side), slice(left, left + side)
+
+
+def _degraded(
+    high: NDArray[np.uint8],
+    top: int,
+    left: int,
+    patch: int,
+    scale: int,
+    margin: int,
+    degrade: Degrade,
+    generator: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """Degrade a crop (top, left and side in pixels of the partner) with what surrounds it."""
+    rows, columns = (
+        (max(0, start - margin), min(length // scale, start + patch + margin))
+        for start, length in zip((top, left), high.shape[:2], strict=True)
+    )
+    around = high[rows[0] * scale : rows[1] * scale, columns[0] * scale : columns[1] * scale]
+    low = degrade(np.ascontiguousarray(around), scale, generator)
+    return low[_square(top - rows[0], left - columns[0], patch)]
 
 
 def to_tensor(images: NDArray[np.uint8]) -> Tensor:

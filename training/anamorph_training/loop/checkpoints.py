@@ -138,6 +138,17 @@ def load_ema(run: Path) -> dict[str, Tensor]:
     return average
 
 
+def newest_checkpoint(run: Path) -> Path:
+    """Return the file of a run's last checkpoint.
+
+    Raises:
+        InputError: The run has none.
+    """
+    for file in _newest_first(run):
+        return file
+    raise InputError(f"{run}: holds no checkpoint; train it first: anamorph train")
+
+
 def _newest_first(run: Path) -> list[Path]:
     return sorted((run / _FOLDER).glob("*.safetensors"), reverse=True)
 

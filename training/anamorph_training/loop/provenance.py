@@ -28,11 +28,22 @@ def make_record(
     seed: int,
     steps: int,
     spent: Spent,
+    start: Record | None = None,
 ) -> Record:
-    """Return the fields of `anamorph.card.Provenance` that are known so far."""
+    """Return the fields of `anamorph.card.Provenance` that are known so far.
+
+    Args:
+        recipe: Name of its module.
+        config: Its configuration; fields that are paths are left out.
+        datasets: What was learnt from.
+        seed: Of weights and data.
+        steps: Done so far.
+        spent: Time of this run.
+        start: The run whose weights this one began with, as `describe_start` returns it.
+    """
     import msgspec
 
-    return {
+    record = {
         "recipe": recipe,
         "config": settings(config),
         "seed": seed,
@@ -42,6 +53,7 @@ def make_record(
         "datasets": msgspec.to_builtins(datasets),
         "code_revision": code_revision(),
     }
+    return record | ({"start": start} if start else {})
 
 
 def check_datasets(run: Path, kept: Record | None, datasets: "list[Dataset]") -> None:

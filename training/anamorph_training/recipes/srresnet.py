@@ -6,38 +6,27 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-import numpy as np
 import torch
 from cyclopts import Parameter
-from numpy.typing import NDArray
 
 from anamorph import cli
-from anamorph.card import Dataset
-from anamorph.errors import InputError
-from anamorph_training.data.folder import find_pictures, folder_digest
-from anamorph_training.data.holdout import Held, crop_holdout, hold_out, save_holdout
-from anamorph_training.data.pairs import Pair, default_cache, prepare_pairs
+from anamorph_training.data.holdout import save_holdout
 from anamorph_training.data.patches import Prefetch, draw_batch
+from anamorph_training.data.photographs import find_photographs, prepare_photographs
 from anamorph_training.loop.average import start_average, update_average
-from anamorph_training.loop.checkpoints import Part, Resumed, resume_parts, save_parts
+from anamorph_training.loop.checkpoints import Part
 from anamorph_training.loop.device import Device, Precision, count_gpus, start_fabric
-from anamorph_training.loop.effort import Effort, Spent
+from anamorph_training.loop.effort import Effort
 from anamorph_training.loop.interruption import Interruption
 from anamorph_training.loop.journal import Journal, Progress
+from anamorph_training.loop.keeping import Keeper, resume
 from anamorph_training.loop.meter import Meter
-from anamorph_training.loop.provenance import (
-    Record,
-    check_datasets,
-    make_record,
-    mend_provenance,
-    write_provenance,
-)
 from anamorph_training.loop.run_folder import open_run
 from anamorph_training.loop.schedule import set_learning_rate, warm_cosine
 from anamorph_training.losses import l1
 from anamorph_training.networks.srresnet import SRResNet
 from anamorph_training.options import Extent, Odd, Positive, Rate, Share
-from anamorph_training.validation import bicubic, enlarge, mean_psnr, write_samples
+from anamorph_training.validation import Watch
 
 RECIPE: Final = "srresnet"
 
@@ -128,58 +117,6 @@ def build(config: Config) -> SRResNet:
     )
 
 
-@dataclass(frozen=True)
-class _Pictures:
-    training: list[Pair]
-    held: list[Held]
-    dataset: Dataset
-    bicubic_psnr: float  # dB, on the held-out pictures
-
-
-def _find(config: Config) -> tuple[list[Path], list[Path]]:
-    """Return the files of --data and of --valid, none of them in both; no --valid has none."""
-    data = find_pictures(config.data)
-    valid = find_pictures(config.valid) if config.valid else []
-    held = {path.resolve() for path in valid}
-    rest = [path for path in data if path.resolve() not in held]
-    if not rest:
-        raise InputError(f"{config.data}: all its pictures are in --valid too; give other folders")
-    return rest, valid
-
-
-def _prepare(config: Config, files: tuple[list[Path], list[Path]], progress: Progress) -> _Pictures:
-    """Decode the pictures, and split those that can be used."""
-    prepare = partial(
-        prepare_pairs,
-        scale=config.scale,
-        patch=config.patch,
-        cache=config.cache or default_cache(),
-        report=progress.say,
-    )
-    data, valid = files
-    pairs = prepare(data)
-    training, held_out = (pairs, prepare(valid)) if valid else hold_out(pairs)
-    dataset = Dataset(
-        name=config.data_name,
-        licence=config.licence,
-        digest=folder_digest(config.data, [pair.source for pair in training]),
-        items=len(training),
-    )
-    held = crop_holdout(held_out, config.scale)
-    baseline = mean_psnr(held, config.scale, partial(bicubic, scale=config.scale))
-    return _Pictures(training, held, dataset, baseline)
-
-
-def _tie(config: Config, out: Path, resumed: Resumed, pictures: _Pictures) -> None:
-    """See that a run continues on its own data; tie a new one to what it will be measured on."""
-    if not resumed.step:
-        save_holdout(out, pictures.held)
-        return
-    check_datasets(out, resumed.record, [pictures.dataset])
-    record = resumed.record or _record(config, pictures, resumed.step, resumed.spent)
-    mend_provenance(out, record)
-
-
 def _learning_rate(config: Config, step: int) -> float:
     return warm_cosine(
         step,
@@ -188,30 +125,6 @@ def _learning_rate(config: Config, step: int) -> float:
         peak=config.learning_rate,
         floor=config.final_learning_rate,
     )
-
-
-def _record(config: Config, pictures: _Pictures, step: int, spent: Spent) -> Record:
-    return make_record(
-        recipe=RECIPE,
-        config=config,
-        datasets=[pictures.dataset],
-        seed=config.seed,
-        steps=step,
-        spent=spent,
-    )
-
-
-def _save(
-    config: Config,
-    out: Path,
-    pictures: _Pictures,
-    parts: dict[str, Part],
-    step: int,
-    spent: Spent,
-) -> None:
-    record = _record(config, pictures, step, spent)
-    save_parts(out, step, parts, spent=spent, record=record)
-    write_provenance(out, record)
 
 
 def train(config: Config, out: Path) -> None:
@@ -224,7 +137,7 @@ def train(config: Config, out: Path) -> None:
         KeyboardInterrupt: Ctrl-C came; the run stopped with a checkpoint.
         SystemExit: SIGTERM came, likewise; the code is 143.
     """
-    files = _find(config)
+    found = find_photographs(config)
     fabric = start_fabric(
         device=config.device, precision=config.precision, threads=config.threads, seed=config.seed
     )
@@ -237,14 +150,14 @@ def train(config: Config, out: Path) -> None:
     average = start_average(network)
     parts: dict[str, Part] = {"network": network, "average": average, "optimizer": adam}
 
-    resumed = resume_parts(out, parts)
+    resumed = resume(out, parts, steps=config.steps, report=progress.say)
     start = resumed.step
-    if start:
-        state = "is finished" if start == config.steps else "continues"
-        progress.say(f"{out}: {state} after step {start} of {config.steps}")
     effort = Effort(resumed.spent, gpus=count_gpus(fabric))
-    pictures = _prepare(config, files, progress)
-    _tie(config, out, resumed, pictures)
+    pictures = prepare_photographs(config, found, patch=config.patch, report=progress.say)
+    keeper = Keeper(out, RECIPE, config, [pictures.dataset])
+    keeper.check(resumed)
+    if not start:
+        save_holdout(out, pictures.held)
     draw = partial(
         draw_batch,
         pairs=pictures.training,
@@ -253,9 +166,7 @@ def train(config: Config, out: Path) -> None:
         patch=config.patch,
         seed=config.seed,
     )
-
-    def upscale(low: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return enlarge(average, low, fabric.device)
+    watch = Watch(average, pictures.held, config.scale, pictures.bicubic_psnr, fabric.device)
 
     with (
         Interruption() as interruption,
@@ -281,14 +192,11 @@ def train(config: Config, out: Path) -> None:
                 journal.write(step, **figures, learning_rate=rate, cpu_hours=hours)
                 progress.show(step, loss=figures["loss"])
             if step % config.check_every == 0 or last:
-                psnr = mean_psnr(pictures.held, config.scale, upscale)
-                journal.write(step, psnr_y=psnr, psnr_y_bicubic=pictures.bicubic_psnr)
-                progress.say(f"step {step}: {psnr:.2f} dB, bicubic {pictures.bicubic_psnr:.2f} dB")
+                watch.measure(step, journal, progress)
             if step % config.sample_every == 0 or last:
-                sheet = out / "samples" / f"{step:09}.png"
-                write_samples(sheet, pictures.held, config.scale, upscale)
+                watch.sample(step, out)
             if step % config.check_every == 0 or last or interruption.asked:
-                _save(config, out, pictures, parts, step, effort.spent)
+                keeper.save(step, parts, effort.spent)
             if interruption.asked and not last:
                 progress.say(f"{out}: stopped after step {step}; the same command continues")
                 interruption.leave()
