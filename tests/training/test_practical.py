@@ -99,9 +99,6 @@ def test_the_measure_of_shifts_sees_them() -> None:
     np.testing.assert_allclose(shift_between(image, moved), [1, 0], atol=0.15)
 
 
-# Blur
-
-
 def test_blurs_variance_is_as_asked_and_adds_up() -> None:
     point = np.zeros((3, 65, 65), np.float32)
     point[:, 32, 32] = 1
@@ -128,9 +125,6 @@ def test_no_blur_changes_nothing_and_edges_do_not_darken() -> None:
     np.testing.assert_allclose(blur(planes, along=0, across=0), planes, atol=1e-3)
     flat = np.full((3, 31, 45), 77, np.float32)
     np.testing.assert_allclose(blur(flat, along=2.4, across=0.7, angle=1), flat, atol=1e-3)
-
-
-# Shrinking
 
 
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
@@ -161,9 +155,6 @@ def test_shrinking_agrees_with_known_results() -> None:
     np.testing.assert_allclose(halves[0, 0], [10, 70], atol=1e-4)
 
 
-# Noise
-
-
 @pytest.mark.parametrize("coloured", [False, True])
 def test_read_noise_has_the_stated_sigma(coloured: bool) -> None:
     flat = np.full((3, 128, 128), 100, np.float32)
@@ -191,9 +182,6 @@ def test_read_and_shot_noise_add_in_variance() -> None:
     generator = np.random.default_rng(5)
     noise = add_noise(white, read=3, shot=4, coloured=True, generator=generator) - white
     assert noise.std() == pytest.approx(5, rel=0.03)
-
-
-# JPEG
 
 
 def test_jpeg_of_high_quality_is_near_identity_and_of_low_quality_is_not() -> None:
@@ -226,9 +214,6 @@ def test_the_phase_moves_the_blocks_and_not_the_picture() -> None:
     assert coded.shape == ramp.shape
     moved = jpeg(to_planes(photograph(7, 48)), quality=100, subsampled=False, phase=(5, 11))
     np.testing.assert_allclose(moved, to_planes(photograph(7, 48)), atol=4)
-
-
-# Place and brightness
 
 
 @pytest.mark.parametrize(
@@ -286,9 +271,6 @@ def test_beyond_the_margin_borders_are_not_felt() -> None:
         truth = whole[2 * MARGIN : -2 * MARGIN, 2 * MARGIN : -2 * MARGIN].astype(int)
         difference = np.abs(truth - alone[inner, inner])
         assert difference.max() <= 1, seed
-
-
-# The chain
 
 
 @pytest.mark.parametrize(("scale", "height", "width"), [(4, 64, 96), (3, 51, 48), (2, 34, 32)])

@@ -128,6 +128,20 @@ def test_models_are_measured_without_and_with_self_ensemble(
     assert decode(sheet).shape[1] == 5 * 64 + 4 * 4
 
 
+def test_the_command_degrades_practically(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", "upscale", "--data", str(photos), "-m", "bicubic", "--json"]
+    means = []
+    for options in ([], ["--degradation", "practical", "--seed", "5"]):
+        assert cli.main([*words, *options]) == 0
+        report = json.loads(capsys.readouterr().out)
+        means.append(report["results"][0]["psnr_y"])
+    assert (report["degradation"], report["seed"]) == ("practical", 5)
+    examples = read_folder(photos, 4, degradation="practical", seed=5)
+    enlarge = find_method("bicubic", 4, device="cpu", threads=1)
+    assert means[1] == pytest.approx(measure("bicubic", enlarge, examples)[0].psnr_y)
+    assert means[1] < means[0]
+
+
 def test_wrong_use_is_said_clearly(
     pairs: Path, photos: Path, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +149,8 @@ def test_wrong_use_is_said_clearly(
         ([], "either as --pairs DIR or as --data DIR"),
         (["--pairs", str(photos)], "holds no pairs"),
         (["--data", str(photos), "-m", model, "--scale", "4"], "enlarges x2"),
+        (["--pairs", str(pairs), "--degradation", "practical"], "give large pictures as --data"),
+        (["--data", str(photos), "--degradation", "practical", "--seed=-1"], "a seed of -1"),
         (["--pairs", str(pairs), "-m", "nosuchmodel"], "nosuchmodel"),
     ):
         assert cli.main(["evaluate", "upscale", *options]) == 1

@@ -13,6 +13,7 @@ from anamorph.errors import InputError
 from anamorph_training.evaluation.texture import Texture, check_sizes, measure_texture
 from anamorph_training.evaluation.upscaling import (
     KERNELS,
+    Degradation,
     Example,
     Result,
     Score,
@@ -31,6 +32,8 @@ def upscale(
     pairs: Path | None = None,
     data: Path | None = None,
     scale: Literal[2, 3, 4] = 4,
+    degradation: Degradation = "bicubic",
+    seed: int = 0,
     sheet: Path | None = None,
     texture: Annotated[bool, Parameter(negative=())] = False,
     tta: Annotated[bool, Parameter(negative=())] = False,
@@ -45,8 +48,11 @@ def upscale(
     Args:
         model: Zoo name or file of an upscaler, bicubic, or lanczos; repeat for several.
         pairs: Folder of NAME_HR.png and NAME_LR.png.
-        data: Folder of large pictures instead, which are shrunk bicubically by --scale.
+        data: Folder of large pictures instead, which are shrunk by --scale.
         scale: How much --data is shrunk, pixels per pixel along each axis.
+        degradation: How --data is shrunk: bicubic, or practical, which also blurs, adds noise and
+            compresses as phones and web pages do.
+        seed: What --degradation practical draws from; the same seed gives the same pictures.
         sheet: Also write this PNG: crops of every method side by side.
         texture: Also compare the texture with the truth's: grids, colours, fine detail.
         tta: Measure every model also with `anamorph upscale --tta`, as "MODEL +tta".
@@ -55,12 +61,13 @@ def upscale(
         json: Print one JSON object instead of a table.
 
     Raises:
-        InputError: Not exactly one of --pairs and --data is given, or the set cannot be used.
+        InputError: Not exactly one of --pairs and --data is given, pairs are to be degraded, or
+            the set cannot be used.
         OutputError: The sheet cannot be written; said before anything is measured.
     """
     if sheet is not None:
         check_sheet(sheet)
-    examples = _read(pairs, data, scale)
+    examples = _read(pairs, data, scale, degradation, seed)
     if texture:
         check_sizes(examples)
     results, pictures = [], []
@@ -77,7 +84,10 @@ def upscale(
         write_crops(sheet, examples, titles, pictures)
     textures = [measure_texture(made, examples) for made in pictures if texture]
     if json:
-        sys.stdout.write(_report(str(pairs or data), examples[0].scale, results, textures))
+        described: dict[str, Any] = {"set": str(pairs or data), "scale": examples[0].scale}
+        if degradation == "practical":
+            described |= {"degradation": degradation, "seed": seed}
+        sys.stdout.write(_report(described, results, textures))
     else:
         sys.stdout.write(_table(results) + _texture_table(results, textures))
 
@@ -91,8 +101,15 @@ def _methods(models: Sequence[str], *, tta: bool) -> list[tuple[str, str]]:
     ]
 
 
-def _read(pairs: Path | None, data: Path | None, scale: int) -> list[Example]:
+def _read(
+    pairs: Path | None, data: Path | None, scale: int, degradation: Degradation, seed: int
+) -> list[Example]:
     if pairs is not None and data is None:
+        if degradation != "bicubic":
+            raise InputError(
+                f"{pairs}: pairs hold their low resolution already; "
+                f"give large pictures as --data DIR for --degradation {degradation}"
+            )
         examples = read_pairs(pairs)
         if len(scales := {example.scale for example in examples}) > 1:
             raise InputError(
@@ -100,17 +117,18 @@ def _read(pairs: Path | None, data: Path | None, scale: int) -> list[Example]:
             )
         return examples
     if data is not None and pairs is None:
-        return read_folder(data, scale)
+        return read_folder(data, scale, degradation=degradation, seed=seed)
     raise InputError("give the test set either as --pairs DIR or as --data DIR")
 
 
-def _report(name: str, scale: int, results: Sequence[Result], textures: Sequence[Texture]) -> str:
+def _report(
+    described: dict[str, Any], results: Sequence[Result], textures: Sequence[Texture]
+) -> str:
     """Return one line of JSON; with the textures, where they were asked for."""
     entries: list[dict[str, Any]] = [asdict(result) for result in results]
     for entry, one in zip(entries, textures, strict=False):
         entry["texture"] = asdict(one)
-    report = {"set": name, "scale": scale, "results": entries}
-    return msgspec.json.encode(report).decode() + "\n"
+    return msgspec.json.encode(described | {"results": entries}).decode() + "\n"
 
 
 def _table(results: list[Result]) -> str:

@@ -112,11 +112,15 @@ def read_folder(
         folder: Searched with its sub-folders.
         scale: Pixels of a picture per pixel of its partner, along each axis.
         degradation: How partners are made: by `degradation.shrink` or by `practical.degrade`.
-        seed: Of the practical degradation; with a picture's place in the folder it decides all.
+        seed: Of the practical degradation, 0 or more; with a picture's place in the folder it
+            decides all.
 
     Raises:
-        InputError: There are no pictures, or one cannot be read or is too small to measure.
+        InputError: There are no pictures, one cannot be read or is too small to measure, or the
+            seed is negative.
     """
+    if seed < 0:
+        raise InputError(f"a seed of {seed} cannot be; give 0 or a positive number")
     examples = []
     for index, path in enumerate(find_pictures(folder)):
         high = crop_to_multiple(decode(path), scale)
