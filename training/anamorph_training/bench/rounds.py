@@ -8,6 +8,7 @@ from typing import Final
 
 # Thread pools spin for a while after their work; a pause keeps one from slowing the next.
 _PAUSE_SECONDS: Final = 0.1
+LEAST_ROUNDS: Final = 5  # of which a median can be taken
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,17 @@ class Ratio:
 
 
 def time_interleaved(
-    contestants: Mapping[str, Callable[[], object]], *, rounds: int
+    contestants: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    pause: float = _PAUSE_SECONDS,
 ) -> dict[str, list[float]]:
     """Time each contestant once per round, in alternating order, after one unmeasured round.
 
     Args:
         contestants: What to run, by name.
         rounds: Measured rounds.
+        pause: Seconds of rest before each run.
 
     Returns:
         Seconds of each round, by name.
@@ -59,7 +64,7 @@ def time_interleaved(
     for number in range(rounds + 1):
         order = forward if number % 2 else forward[::-1]
         for name in order:
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(pause)
             begun = time.perf_counter()
             contestants[name]()
             if number:

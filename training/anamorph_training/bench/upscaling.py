@@ -1,137 +1,159 @@
-"""An upscaler's speed against a bare ONNX Runtime session and PyTorch, and its peak memory."""
+"""An upscaler's speed and memory against bare ONNX Runtime, PyTorch and OpenVINO."""
 
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.util import find_spec
+from typing import Final
 
 import numpy as np
-import onnxruntime
-import torch
-from numpy.typing import NDArray
 
 from anamorph.card import Card
 from anamorph.errors import InputError
-from anamorph.loading import load, resolve
-from anamorph.model_file import read_model
-from anamorph.picture import Picture
-from anamorph.session import open_session
+from anamorph.loading import resolve
+from anamorph.model_file import read_card
+from anamorph_training.bench.contestants import Contestant, Engine
 from anamorph_training.bench.rounds import Ratio, ratio, time_interleaved
-from anamorph_training.rebuilding import rebuild
 
-BARE_BOUND = 1.05
-EAGER_BOUND = 1.0
+BARE_BOUND: Final = 1.05
+EAGER_BOUND: Final = 1.0
 
-# A process of its own, without PyTorch, that tells its greatest resident memory in kilobytes. Linux
-# hands a parent's ru_maxrss down to its children, but counts VmHWM anew for every program.
-_REPORT_PEAK = """
-import sys
-from pathlib import Path
-from anamorph.cli import main
-code = main(sys.argv[1:])
-print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
-sys.exit(code)
-"""
+WHOLE: Final = "picture to picture"
+TENSOR: Final = "tensor to tensor"
+BARE: Final = "bare ONNX Runtime"
+EAGER: Final = "PyTorch eager"
+OPENVINO: Final = "OpenVINO"
+OPENVINO_F32: Final = "OpenVINO in float32"
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What `anamorph upscale` of one picture costs, as a whole process.
+class EngineCost:
+    """What one engine takes for the same picture, in a process of its own.
 
     Attributes:
-        input_megapixels: Size of the picture.
-        output_megapixels: Size of what came out.
-        seconds: Wall time.
-        seconds_per_output_megapixel: Wall time over the output's size.
-        peak_mb: Greatest resident memory of the process, in units of 1e6 bytes.
+        name: Name of the engine.
+        precision: Type that it computes in, as it says itself.
+        seconds: Median time.
+        seconds_per_output_megapixel: Median time over the output's size.
+        peak_mb: Greatest resident memory of its process, in units of 1e6 bytes.
+        ready_mb: Of that, resident before the first run: its libraries and the model.
+        difference: Greatest difference of its output from bare ONNX Runtime's, of [0, 1]; None
+            where the weights are not the same.
     """
 
-    input_megapixels: float
-    output_megapixels: float
+    name: str
+    precision: str
     seconds: float
     seconds_per_output_megapixel: float
     peak_mb: float
+    ready_mb: float
+    difference: float | None
 
 
-def measure_upscaling(model: str, *, side: int, threads: int, rounds: int) -> list[Ratio]:
-    """Time one square picture through the runtime, bare ONNX Runtime and PyTorch eager.
+def openvino_is_there() -> bool:
+    """Tell whether OpenVINO is installed, without importing it."""
+    try:
+        return find_spec("openvino") is not None
+    except (ModuleNotFoundError, ValueError):
+        return False
+
+
+def measure_upscaling(
+    model: str, *, side: int, threads: int, rounds: int
+) -> tuple[list[Ratio], list[EngineCost]]:
+    """Time and weigh one square picture through the runtime and what it is compared with.
 
     ``tensor to tensor`` is the runtime's session on the very tensor that the others get; ``picture
-    to picture`` adds the conversions from and to 8-bit pixels, which the others do not do.
+    to picture`` adds the conversions from and to 8-bit pixels, which the others do not do. Each
+    engine runs in a process of its own, and they take turns. OpenVINO takes part where it is
+    installed: as it comes, which computes in bfloat16 on chips that have it, and in float32.
 
     Args:
         model: Name or path of an upscaler that carries its recipe and configuration.
         side: Height and width of the picture, in pixels.
         threads: CPU threads of each contestant.
         rounds: Interleaved rounds.
+
+    Raises:
+        InputError: The model's card names no recipe.
+        UnavailableError: An engine does not run.
     """
+    path = resolve(model)
+    card = read_card(path)
+    engines = _engines(str(path.resolve()), card, side=side, threads=threads)
     picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     batch = picture.transpose(2, 0, 1)[None].astype(np.float32, order="C") / np.float32(255)
-    upscaler = load(model, device="cpu", threads=threads)
-    session = open_session(read_model(resolve(model)), device="cpu", threads=threads)
-    whole, tensor = "picture to picture", "tensor to tensor"
-    bare, eager = "bare ONNX Runtime", "PyTorch eager"
-    seconds = time_interleaved(
-        {
-            whole: lambda: upscaler.upscale(picture, tile=side),
-            tensor: lambda: session.run(batch),
-            bare: _bare_session(model, batch, threads),
-            eager: _eager(upscaler.card, batch, threads),
-        },
-        rounds=rounds,
-    )
-    return [
-        ratio(seconds, tensor, bare, bound=BARE_BOUND),
-        ratio(seconds, whole, bare),
-        ratio(seconds, whole, eager, bound=EAGER_BOUND),
+    with ExitStack() as stack:
+        started = {one.name: stack.enter_context(Contestant(one)) for one in engines}
+        for name, contestant in started.items():
+            contestant.give(picture if name == WHOLE else batch)
+        seconds = time_interleaved({name: one.run for name, one in started.items()}, rounds=rounds)
+        outputs = (side * card.scale) ** 2 / 1e6
+        return _ratios(seconds), _costs(started, seconds, outputs)
+
+
+def _engines(model: str, card: Card, *, side: int, threads: int) -> list[Engine]:
+    made = card.provenance
+    if made is None:
+        raise InputError(
+            f"{card.name}: its card names no recipe, so PyTorch cannot be compared; export it from "
+            "its run"
+        )
+    file = {"model": model}
+    network = {"recipe": made.recipe, "config": made.config}
+    engines = [
+        Engine(WHOLE, "engines.py:picture_to_picture", file | {"tile": side}, threads),
+        Engine(TENSOR, "engines.py:tensor_to_tensor", file, threads),
+        Engine(BARE, "engines.py:bare", file, threads),
+        Engine(EAGER, "engines.py:eager", network, threads),
+    ]
+    if openvino_is_there():
+        cure = "install it again: pip install --force-reinstall openvino"
+        engines += [
+            Engine(
+                name,
+                "engines.py:openvino",
+                file | {"precision": precision},
+                threads,
+                cure=cure,
+            )
+            for name, precision in ((OPENVINO, None), (OPENVINO_F32, "f32"))
+        ]
+    return engines
+
+
+def _ratios(seconds: Mapping[str, list[float]]) -> list[Ratio]:
+    ratios = [
+        ratio(seconds, TENSOR, BARE, bound=BARE_BOUND),
+        ratio(seconds, WHOLE, BARE),
+        ratio(seconds, WHOLE, EAGER, bound=EAGER_BOUND),
+    ]
+    return ratios + [
+        ratio(seconds, TENSOR, name) for name in (OPENVINO, OPENVINO_F32) if name in seconds
     ]
 
 
-def measure_cost(model: str, *, megapixels: float, threads: int) -> Cost:
-    """Upscale one picture from the command line and read the process's time and peak memory."""
-    side = round((megapixels * 1e6) ** 0.5)
-    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "in.png"), Path(folder, "out.png")
-        Picture(noise).save(source)
-        arguments = [str(source), "-o", str(target), "-m", model, "--device", "cpu"]
-        arguments += ["--threads", str(threads)]
-        begun = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", _REPORT_PEAK, "upscale", *arguments],
-            check=True,
-            capture_output=True,
-            text=True,
+def _costs(
+    started: Mapping[str, Contestant], seconds: Mapping[str, list[float]], outputs: float
+) -> list[EngineCost]:
+    # Read before any result is fetched, which takes memory of its own.
+    peaks = {name: one.peak_mb for name, one in started.items()}
+    expected = started[BARE].result()
+    costs = []
+    for name, one in started.items():
+        difference = None
+        if name in (TENSOR, OPENVINO, OPENVINO_F32):
+            difference = float(np.abs(one.result() - expected).max())
+        median = float(np.median(seconds[name]))
+        costs.append(
+            EngineCost(
+                name=name,
+                precision=str(one.facts["precision"]),
+                seconds=median,
+                seconds_per_output_megapixel=median / outputs,
+                peak_mb=peaks[name],
+                ready_mb=one.ready_mb,
+                difference=difference,
+            )
         )
-        seconds = time.perf_counter() - begun
-    scale = load(model, device="cpu", threads=threads).card.scale
-    outputs = side * side * scale * scale / 1e6
-    peak = float(done.stdout.split()[-1]) * 1024 / 1e6
-    return Cost(side * side / 1e6, outputs, seconds, seconds / outputs, peak)
-
-
-def _bare_session(model: str, batch: NDArray[np.float32], threads: int) -> Callable[[], object]:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    data = read_model(resolve(model)).data
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda: session.run(None, {name: batch})
-
-
-def _eager(card: Card, batch: NDArray[np.float32], threads: int) -> Callable[[], object]:
-    """Build the network anew: its speed does not depend on the values of its weights."""
-    if card.provenance is None:
-        raise InputError(f"{card.name}: its card names no recipe, so PyTorch cannot be compared")
-    network = rebuild(card.provenance.recipe, card.provenance.config).eval()
-    torch.set_num_threads(threads)
-    tensor = torch.from_numpy(batch)
-
-    def run() -> object:
-        with torch.inference_mode():
-            return network(tensor)
-
-    return run
+    return costs
