@@ -2,6 +2,7 @@ import torch
 from torch import nn
 
 from anamorph_export.simplifying import round_to_half, simplify
+from anamorph_training.networks.repsr import RepConv, RepSR
 from anamorph_training.networks.srresnet import SRResNet
 
 
@@ -25,6 +26,16 @@ def test_batch_norm_is_folded_and_single_slopes_become_leaky_without_a_change() 
     image = torch.rand(2, 3, 9, 11)
     simple = simplify(network, image)
     assert not kinds(simple) & {nn.BatchNorm2d, nn.PReLU}
+    with torch.no_grad():
+        expected = network(image)
+        assert float((simple(image) - expected).abs().max() / expected.abs().max()) < 1e-5
+
+
+def test_branches_become_plain_convolutions_without_a_change() -> None:
+    network = trained_looking(RepSR(scale=2, channels=8, blocks=2, branches=True))
+    image = torch.rand(2, 3, 9, 11)
+    simple = simplify(network, image)
+    assert RepConv not in kinds(simple)
     with torch.no_grad():
         expected = network(image)
         assert float((simple(image) - expected).abs().max() / expected.abs().max()) < 1e-5

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from anamorph_training.data.pairs import Pair
 from anamorph_training.data.patches import Prefetch, dihedral, draw_batch, to_tensor
@@ -36,6 +37,32 @@ def test_seed_and_step_decide_everything(pairs: list[Pair]) -> None:
     assert torch.equal(draw(pairs, 3)[1], draw(pairs, 3)[1])
     assert not torch.equal(draw(pairs, 3)[1], draw(pairs, 4)[1])
     assert not torch.equal(draw(pairs, 3, seed=1)[1], draw(pairs, 3, seed=2)[1])
+
+
+def test_partners_made_afresh_see_what_surrounds_the_crop(pairs: list[Pair]) -> None:
+    sizes = set()
+
+    def pick(
+        high: NDArray[np.uint8], scale: int, generator: np.random.Generator
+    ) -> NDArray[np.uint8]:
+        sizes.add(high.shape[:2])
+        return high[::scale, ::scale]
+
+    for step in range(5):  # other turns and places than those of the pairs' own partners
+        low, high = draw_batch(
+            step, pairs=pairs, scale=4, batch=16, patch=5, seed=1, degrade=pick, margin=2
+        )
+        assert torch.equal(high, low.repeat_interleave(4, 2).repeat_interleave(4, 3))
+    assert max(sizes) == (36, 36)  # nine pixels of the partner: five, and two on each side
+    assert min(sizes) == (28, 28)  # at the border there is less
+
+
+def test_large_pictures_are_drawn_from_as_often_as_they_have_pixels() -> None:
+    small, large = (np.full((side, side, 3), side, np.uint8) for side in (4, 12))
+    pairs = [Pair(one, one, Path("x")) for one in (small, large)]
+    low, _ = draw_batch(0, pairs=pairs, scale=1, batch=2000, patch=1, seed=1)
+    share = float((low[:, 0, 0, 0] * 255 > 8).float().mean())
+    assert abs(share - 0.9) < 0.03
 
 
 def test_the_eight_turns_differ() -> None:

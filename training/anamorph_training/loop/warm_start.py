@@ -25,8 +25,6 @@ def load_weights(network: nn.Module, run: Path) -> list[str]:
     Raises:
         InputError: The folder holds no run with a checkpoint, or no weight fits.
     """
-    if not run.is_dir():
-        raise InputError(f"{run}: no such folder; give the folder of a run (--start)")
     weights = load_ema(run)
     own = network.state_dict()
     fitting = {
@@ -65,8 +63,10 @@ def describe_start(run: Path) -> dict[str, Any]:
     """Return the fields of `anamorph.card.Ancestor` for a run's last checkpoint.
 
     Raises:
-        InputError: The run does not say where its weights come from.
+        InputError: The folder is no run, or does not say where its weights come from.
     """
+    if not run.is_dir():
+        raise InputError(f"{run}: no such folder; give the folder of a run (--start)")
     try:
         record = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
         with newest_checkpoint(run).open("rb") as stream:

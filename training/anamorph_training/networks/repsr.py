@@ -162,7 +162,7 @@ class RepSR(nn.Module):
         *,
         scale: int = 4,
         channels: int = 64,
-        blocks: int = 10,
+        blocks: int = 9,
         block: Block = "residual",
         branches: bool = False,
     ) -> None:
