@@ -56,7 +56,7 @@ def crop_holdout(pairs: list[Pair], scale: int, degrade: Degrade | None = None) 
         degrade: Makes the partners, the same ones every time; None shrinks bicubically.
     """
     step = max(1, len(pairs) // _MOST)
-    held = []
+    held: list[Held] = []
     for pair in pairs[::step][:_MOST]:
         height, width = (min(side, _SIDE) // scale * scale for side in pair.high.shape[:2])
         top, left = (pair.high.shape[0] - height) // 2, (pair.high.shape[1] - width) // 2

@@ -6,6 +6,7 @@ than the plain network that leaves it. No normalisation, one pixel shuffle at th
 """
 
 import math
+from collections.abc import Callable
 from typing import Final, Literal
 
 import torch
@@ -92,16 +93,19 @@ def _centred(matrix: Tensor) -> Tensor:
     return F.pad(matrix[:, :, None, None], (_SIDE // 2,) * 4)
 
 
+def _inner(channels: int, branches: bool, *, identity: bool = False, gain: float = 1.0) -> RepConv:
+    return RepConv(
+        inputs=channels, outputs=channels, branches=branches, identity=identity, gain=gain
+    )
+
+
 class ResidualBlock(nn.Module):
     """Two convolutions around a ReLU, added to their input (EDSR: Lim et al., 2017)."""
 
-    convolutions: Final = 2
-
     def __init__(self, *, channels: int, branches: bool) -> None:
         super().__init__()
-        shape = {"inputs": channels, "outputs": channels}
-        self.expand = RepConv(**shape, branches=branches, gain=math.sqrt(2))
-        self.reduce = RepConv(**shape, branches=branches, gain=_SMALL_GAIN)
+        self.expand = _inner(channels, branches, gain=math.sqrt(2))
+        self.reduce = _inner(channels, branches, gain=_SMALL_GAIN)
 
     def forward(self, features: Tensor) -> Tensor:
         """Refine features of shape (batch, channels, height, width)."""
@@ -112,12 +116,9 @@ class ResidualBlock(nn.Module):
 class PlainBlock(nn.Module):
     """One convolution that holds its own identity, and a ReLU: no addition is left to compute."""
 
-    convolutions: Final = 1
-
     def __init__(self, *, channels: int, branches: bool) -> None:
         super().__init__()
-        shape = {"inputs": channels, "outputs": channels}
-        self.convolution = RepConv(**shape, branches=branches, identity=True, gain=_SMALL_GAIN)
+        self.convolution = _inner(channels, branches, identity=True, gain=_SMALL_GAIN)
 
     def forward(self, features: Tensor) -> Tensor:
         """Refine features of shape (batch, channels, height, width)."""
@@ -127,14 +128,11 @@ class PlainBlock(nn.Module):
 class AttentionBlock(nn.Module):
     """Three convolutions whose result is also their weight (SPAN: Wan et al., 2024)."""
 
-    convolutions: Final = 3
-
     def __init__(self, *, channels: int, branches: bool) -> None:
         super().__init__()
-        shape = {"inputs": channels, "outputs": channels}
-        self.first = RepConv(**shape, branches=branches, gain=math.sqrt(2))
-        self.second = RepConv(**shape, branches=branches, gain=math.sqrt(2))
-        self.third = RepConv(**shape, branches=branches)
+        self.first = _inner(channels, branches, gain=math.sqrt(2))
+        self.second = _inner(channels, branches, gain=math.sqrt(2))
+        self.third = _inner(channels, branches)
 
     def forward(self, features: Tensor) -> Tensor:
         """Refine features of shape (batch, channels, height, width)."""
@@ -143,7 +141,11 @@ class AttentionBlock(nn.Module):
         return refined
 
 
-_BLOCKS: Final = {"residual": ResidualBlock, "plain": PlainBlock, "attention": AttentionBlock}
+_BLOCKS: Final[dict[Block, Callable[..., nn.Module]]] = {
+    "residual": ResidualBlock,
+    "plain": PlainBlock,
+    "attention": AttentionBlock,
+}
 
 
 class RepSR(nn.Module):
@@ -171,7 +173,6 @@ class RepSR(nn.Module):
             raise ValueError(f"scale is {scale}; RepSR enlarges by one of {SCALES}")
         self.scale = scale
         make = _BLOCKS[block]
-        self.context = make.convolutions * blocks + 3  # head, body and tail reach one pixel each
         self.head = RepConv(inputs=3, outputs=channels)
         self.blocks = nn.Sequential(
             *(make(channels=channels, branches=branches) for _ in range(blocks))
@@ -179,6 +180,8 @@ class RepSR(nn.Module):
         self.body = RepConv(inputs=channels, outputs=channels, branches=branches)
         # The first output is then the nearest enlargement plus little noise.
         self.tail = RepConv(inputs=channels, outputs=3 * scale * scale, gain=_SMALL_GAIN)
+        # One follows the other, and each reaches one pixel.
+        self.context = sum(isinstance(module, RepConv) for module in self.modules())
 
     def forward(self, image: Tensor) -> Tensor:
         """Enlarge a picture.
