@@ -85,6 +85,7 @@ def export_run(
         provenance=trained.provenance,
         holdout=read_holdout(run, scale),
         test_sets=_read_test_sets(test_set, scale),
+        perceptual=trained.perceptual,
         force=force,
         report=report,
     )

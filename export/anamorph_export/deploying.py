@@ -2,7 +2,7 @@
 
 import datetime
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,7 @@ from anamorph_export import gate, upscaling
 from anamorph_export.exporting import MINIMUM_ONNXRUNTIME, to_onnx
 from anamorph_export.gate import Finding, GateError
 from anamorph_export.graphs import UpscalerGraph, picture_port
-from anamorph_export.measuring import measure_file
+from anamorph_export.measuring import Figures, measure_file
 from anamorph_export.pictures import natural_pictures, random_pictures
 from anamorph_export.simplifying import round_to_half, simplify
 from anamorph_training.evaluation.upscaling import Example
@@ -76,6 +76,7 @@ def deploy_upscaler(
     provenance: Provenance | None = None,
     holdout: Sequence[Example],
     test_sets: Mapping[str, Sequence[Example]] | None = None,
+    perceptual: bool = False,
     force: bool = False,
     report: Report = lambda finding: None,
 ) -> Card:
@@ -89,6 +90,8 @@ def deploy_upscaler(
         provenance: How the weights came to be.
         holdout: Pictures that were not trained on.
         test_sets: More of them by name; measured for the card, not judged.
+        perceptual: It was trained to look real rather than to be near: its texture is judged, and
+            its PSNR only has to be about bicubic's.
         force: Replace an existing file.
         report: Told of each check that is passed.
 
@@ -116,6 +119,7 @@ def deploy_upscaler(
             draft,
             holdout=holdout,
             test_sets=test_sets or {},
+            perceptual=perceptual,
             folder=Path(folder),
             report=report,
         )
@@ -172,6 +176,7 @@ def gate_upscaler(
     *,
     holdout: Sequence[Example],
     test_sets: Mapping[str, Sequence[Example]],
+    perceptual: bool = False,
     folder: Path,
     report: Report = lambda finding: None,
 ) -> tuple[bytes, Card]:
@@ -183,6 +188,7 @@ def gate_upscaler(
         draft: The card that it claims.
         holdout: As for ``deploy_upscaler``.
         test_sets: As for ``deploy_upscaler``.
+        perceptual: As for ``deploy_upscaler``.
         folder: For temporary files.
         report: Told of each check that is passed.
 
@@ -204,13 +210,22 @@ def gate_upscaler(
     file = folder / "candidate.onnx"
     file.write_bytes(embed_card(data, draft))
     report(upscaling.check_files(file, reference, [*_unseen_pixels(draft), lows[0]], folder))
-    figures = measure_file(file, HOLDOUT, holdout)
-    report(upscaling.check_quality(figures))
+    figures = measure_file(file, HOLDOUT, holdout, texture=perceptual)
+    for finding in _judge(figures):
+        report(finding)
     metrics = list(figures.metrics())
     for name, examples in test_sets.items():
-        metrics += measure_file(file, name, examples).metrics()
+        metrics += measure_file(file, name, examples, texture=perceptual).metrics()
     card = replace(draft, gate=result, metrics=tuple(metrics))
     return _check_final(embed_card(data, card), folder, report)
+
+
+def _judge(figures: Figures) -> Iterator[Finding]:
+    if figures.texture is None:
+        yield upscaling.check_quality(figures)
+        return
+    yield upscaling.check_quality(figures, least_gain=upscaling.LEAST_PERCEPTUAL_GAIN_DB)
+    yield upscaling.check_texture(figures.texture)
 
 
 def unseen_batches(card: Card) -> list[NDArray[np.float32]]:

@@ -8,6 +8,7 @@ import torch
 
 from anamorph.card import Metric
 from anamorph.errors import InputError
+from anamorph_training.evaluation.texture import Texture, measure_texture
 from anamorph_training.evaluation.upscaling import (
     Example,
     find_method,
@@ -27,6 +28,7 @@ class Figures:
         psnr_y_bicubic: dB, of bicubic enlargement.
         ssim_y: At most 1.
         ssim_y_bicubic: Of bicubic enlargement.
+        texture: Beside that of the originals, where it was measured.
     """
 
     on: str
@@ -35,6 +37,7 @@ class Figures:
     psnr_y_bicubic: float
     ssim_y: float
     ssim_y_bicubic: float
+    texture: Texture | None = None
 
     def metrics(self) -> tuple[Metric, ...]:
         """Return the figures as a card holds them."""
@@ -52,23 +55,48 @@ class Figures:
                 value=round(self.ssim_y, 4),
                 baseline=round(self.ssim_y_bicubic, 4),
             ),
+            *self._texture_metrics(),
+        )
+
+    def _texture_metrics(self) -> tuple[Metric, ...]:
+        if self.texture is None:
+            return ()
+        figures = {
+            "spectral_peak": (self.texture.spectral_peak, "of the originals'"),
+            "colour_error": (self.texture.colour_error, "of 255"),
+            "high_frequency_energy": (self.texture.high_frequency_energy, "of the originals'"),
+        }
+        return tuple(
+            Metric(name=name, on=self.on, value=round(value, 3), unit=unit)
+            for name, (value, unit) in figures.items()
         )
 
 
-def measure_file(file: Path, on: str, examples: Sequence[Example]) -> Figures:
+def measure_file(
+    file: Path, on: str, examples: Sequence[Example], *, texture: bool = False
+) -> Figures:
     """Run an exported upscaler, and bicubic, on a set of pictures.
 
     Args:
         file: With its card.
         on: Name of the set.
         examples: Test pictures of the file's scale.
+        texture: Also measure texture; the pictures are then at least 16 times the scale a side.
     """
     threads, scale = torch.get_num_threads(), examples[0].scale
-    model, bicubic = (
-        measure(name, find_method(name, scale, device="cpu", threads=threads), examples)[0]
+    (model, pictures), (bicubic, _) = (
+        measure(name, find_method(name, scale, device="cpu", threads=threads), examples)
         for name in (str(file), "bicubic")
     )
-    return Figures(on, len(examples), model.psnr_y, bicubic.psnr_y, model.ssim_y, bicubic.ssim_y)
+    return Figures(
+        on=on,
+        pictures=len(examples),
+        psnr_y=model.psnr_y,
+        psnr_y_bicubic=bicubic.psnr_y,
+        ssim_y=model.ssim_y,
+        ssim_y_bicubic=bicubic.ssim_y,
+        texture=measure_texture(pictures, examples) if texture else None,
+    )
 
 
 def read_holdout(run: Path, scale: int) -> list[Example]:

@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from torch import nn
@@ -13,6 +13,8 @@ from anamorph.card import Provenance
 from anamorph.errors import InputError
 from anamorph_training.loop.checkpoints import load_ema
 from anamorph_training.rebuilding import rebuild
+
+_PERCEPTUAL: Final = frozenset({"srgan"})
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class Run:
     recipe: str
     network: nn.Module
     provenance: Provenance
+
+    @property
+    def perceptual(self) -> bool:
+        """Whether it was trained to look real rather than to be near."""
+        return self.recipe in _PERCEPTUAL
 
 
 def read_run(folder: Path) -> Run:

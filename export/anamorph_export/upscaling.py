@@ -18,10 +18,13 @@ from anamorph_training.evaluation.texture import Texture
 BRIGHTNESS_TOLERANCE: Final = 0.05
 # Weights that learnt anything beat bicubic by this much; trained ones by 1.5 to 3 dB.
 LEAST_GAIN_DB: Final = 0.3
+# Invented detail costs PSNR, which bicubic blur does not pay: SRGAN's own is at bicubic's on
+# Set14 and 0.44 dB below it on comic (Ledig et al., 2017).
+LEAST_PERCEPTUAL_GAIN_DB: Final = -1.0
 # Bounds on invented texture, against that of the originals; 1 is as much as they have. On Set14 a
 # grid of 0.3 levels gives a peak of 1.16, other detail of about the same spectrum 0.96 to 1.00.
 GREATEST_SPECTRAL_PEAK: Final = 1.1
-GREATEST_COLOUR_CAST: Final = 1.0  # levels of 255
+GREATEST_COLOUR_ERROR: Final = 1.0  # levels of 255, per pixel of the picture shrunk again
 HIGH_FREQUENCY_ENERGY: Final = (0.8, 1.2)
 # Float results that differ in their last bits may round to neighbouring levels: this share may.
 _ROUNDED_APART: Final = 1e-3
@@ -146,7 +149,7 @@ def check_files(
 
 
 def check_quality(figures: Figures, *, least_gain: float = LEAST_GAIN_DB) -> Finding:
-    """Refuse weights that do not beat bicubic on pictures they were not trained on.
+    """Refuse weights that are not near enough to pictures they were not trained on.
 
     Args:
         figures: Measured on held-out pictures with the exported file.
@@ -156,27 +159,25 @@ def check_quality(figures: Figures, *, least_gain: float = LEAST_GAIN_DB) -> Fin
     if not gain >= least_gain:
         raise GateError(
             f"quality: on {figures.pictures} held-out pictures the file gives "
-            f"{figures.psnr_y:.2f} dB, bicubic {figures.psnr_y_bicubic:.2f} dB, at least "
-            f"{least_gain:g} dB more is required; train longer"
+            f"{figures.psnr_y:.2f} dB, bicubic {figures.psnr_y_bicubic:.2f} dB; at least "
+            f"{least_gain:+g} dB from that are required; train longer"
         )
     return Finding(
         "quality",
         f"{figures.psnr_y:.2f} dB, bicubic {figures.psnr_y_bicubic:.2f} dB",
-        f"at least {least_gain:g} dB above bicubic",
+        f"at least {least_gain:+g} dB from bicubic's",
     )
 
 
 def check_texture(texture: Texture) -> Finding:
     """Refuse an upscaler whose invented detail draws a grid, tints, or is too faint or strong.
 
-    The per-pixel `colour_error` is reported beside the cast that is bounded.
-
     Args:
         texture: Measured on pictures that the network was not trained on, with the exported file.
     """
-    peak, cast, energy = (
+    peak, error, energy = (
         texture.spectral_peak,
-        texture.colour_cast,
+        texture.colour_error,
         texture.high_frequency_energy,
     )
     least, greatest = HIGH_FREQUENCY_ENERGY
@@ -186,11 +187,6 @@ def check_texture(texture: Texture) -> Finding:
             f"spectrum as in the originals, {GREATEST_SPECTRAL_PEAK:g} is allowed; start the "
             "layer before the pixel shuffle from equal sub-pixels, or lower the adversarial weight"
         )
-    if not cast <= GREATEST_COLOUR_CAST:
-        raise GateError(
-            f"texture: a picture's mean colour is off by {cast:.3g} of 255, "
-            f"{GREATEST_COLOUR_CAST:g} is allowed; give the loss on pixels more weight"
-        )
     if not least <= energy <= greatest:
         change = "lower" if energy > greatest else "raise"
         raise GateError(
@@ -198,12 +194,17 @@ def check_texture(texture: Texture) -> Finding:
             f"frequencies, {least:g} to {greatest:g} is allowed; {change} the adversarial weight, "
             "or train longer"
         )
+    if not error <= GREATEST_COLOUR_ERROR:
+        raise GateError(
+            f"texture: shrunk again, colours are off by {error:.3g} of 255 in the mean, "
+            f"{GREATEST_COLOUR_ERROR:g} is allowed; raise the weight of consistency"
+        )
     return Finding(
         "texture",
-        f"grid {peak:.3f}, fine detail {energy:.3f} times the originals', colour cast {cast:.2f} "
-        f"of 255 ({texture.colour_error:.2f} per pixel when shrunk)",
-        f"grid to {GREATEST_SPECTRAL_PEAK:g}, fine detail {least:g} to {greatest:g}, colour cast "
-        f"to {GREATEST_COLOUR_CAST:g}",
+        f"grid {peak:.3f}, fine detail {energy:.3f} times the originals', colours {error:.2f} of "
+        "255 off when shrunk again",
+        f"grid to {GREATEST_SPECTRAL_PEAK:g}, fine detail {least:g} to {greatest:g}, colours to "
+        f"{GREATEST_COLOUR_ERROR:g}",
     )
 
 

@@ -175,6 +175,41 @@ def test_provenance_is_dated_and_test_sets_are_measured(
     assert (card.description, card.attribution) == ("Sharpens.", "Nobody")
 
 
+def test_a_model_that_invents_detail_is_judged_by_its_texture(
+    tmp_path: Path, at_hand: LinearUpscaler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One convolution is not good enough for the real bound.
+    monkeypatch.setattr("anamorph_export.upscaling.GREATEST_SPECTRAL_PEAK", 2.0)
+    said: list[str] = []
+    card = deploy_upscaler(
+        at_hand,
+        tmp_path / "model.onnx",
+        identity=IDENTITY,
+        holdout=HOLDOUT,
+        perceptual=True,
+        report=lambda finding: said.append(finding.check),
+    )
+    assert "texture" in said
+    figures = {metric.name: metric.value for metric in card.metrics}
+    assert figures["colour_error"] < 1
+    assert figures.keys() >= {"psnr_y", "ssim_y", "spectral_peak", "high_frequency_energy"}
+
+
+def test_a_texture_that_is_off_leaves_no_file(
+    folder: Path, at_hand: LinearUpscaler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anamorph_export.upscaling.GREATEST_SPECTRAL_PEAK", 0.01)
+    with pytest.raises(GateError, match="texture: a grid"):
+        deploy_upscaler(
+            at_hand,
+            folder / "model.onnx",
+            identity=IDENTITY,
+            holdout=HOLDOUT,
+            perceptual=True,
+        )
+    assert not list(folder.iterdir())
+
+
 def replace_identity(**fields: str) -> Identity:
     return Identity(name="linear-x2", licence="CC0-1.0", **fields)  # type: ignore[arg-type]
 

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ def set_config(run: Path, **fields: object) -> None:
 def test_a_run_gives_its_averaged_network_and_history(run: Path) -> None:
     found = read_run(run)
     assert found.recipe == found.provenance.recipe == "srresnet"
+    assert not found.perceptual
+    assert replace(found, recipe="srgan").perceptual
     assert not any(module.training for module in found.network.modules())
     assert found.provenance.steps == 120
     assert str(run.parent.parent) not in repr(found.provenance)
