@@ -181,6 +181,7 @@ def test_a_model_that_invents_detail_is_judged_by_its_texture(
     # One convolution on pictures without fine detail: not good enough for the real bounds.
     monkeypatch.setattr("anamorph_export.upscaling.GREATEST_SPECTRAL_PEAK", 2.0)
     monkeypatch.setattr("anamorph_export.upscaling.HIGH_FREQUENCY_ENERGY", (0.0, 100.0))
+    monkeypatch.setattr("anamorph_export.upscaling.GREATEST_COLOUR_ERROR", 2.0)
     said: list[str] = []
     card = deploy_upscaler(
         at_hand,
@@ -192,7 +193,7 @@ def test_a_model_that_invents_detail_is_judged_by_its_texture(
     )
     assert "texture" in said
     figures = {metric.name: metric.value for metric in card.metrics}
-    assert figures["colour_error"] < 1
+    assert 0 < figures["colour_error"] < 2
     assert figures.keys() >= {"psnr_y", "ssim_y", "spectral_peak", "high_frequency_energy"}
 
 
