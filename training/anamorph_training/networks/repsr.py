@@ -21,6 +21,9 @@ Block = Literal["residual", "plain", "attention"]
 _SIDE: Final = 3  # of every kernel, in pixels
 # Layers whose output is added to something start small, so that a deep stack starts near the sum.
 _SMALL_GAIN: Final = 0.1
+# Muon's steps are of one size, whatever the gradient's: it turns small weights quickly and large
+# ones slowly. After 600 steps, 1 gave 30.26 dB, 0.58 30.39 dB, 0.3 30.49 dB.
+_FRESH_GAIN: Final = 0.15
 _POINT_GAIN: Final = 0.3  # of fresh 1 x 1 kernels, beside the 3 x 3 ones
 
 
@@ -85,6 +88,9 @@ def fold_branches(network: nn.Module) -> nn.Module:
 
 
 def _matrix(rows: int, columns: int, gain: float) -> nn.Parameter:
+    import os
+
+    gain = gain * float(os.environ["GAIN"])
     return nn.Parameter(torch.randn(rows, columns) * (gain / math.sqrt(columns)))
 
 

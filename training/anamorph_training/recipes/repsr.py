@@ -72,7 +72,7 @@ class Config:
     branches: bool = False
     """Train each convolution as several branches, which are folded at every step."""
 
-    steps: Positive = 30_000
+    steps: Positive = 15_000
     """Length of the run, in optimiser steps."""
     zooms: tuple[float, ...] = (0.75, 0.5)
     """Learn also from pictures shrunk to these shares of their sides: sharper, and more of them."""
@@ -82,11 +82,11 @@ class Config:
     """Side of a low-resolution crop, in pixels."""
     late_patch: Positive = 48
     """Side of the crops of the last steps, in pixels."""
-    late_share: Share = 0.2
+    late_share: Share = 0.15
     """Share of the steps that take the late crops."""
     optimizer: Method = "muon"
     """Muon for kernels and Adam for biases, or Adam for all."""
-    learning_rate: Rate = 2e-3
+    learning_rate: Rate = 1e-3
     """Greatest learning rate of the kernels, per step."""
     bias_learning_rate: Rate = 1e-3
     """Greatest learning rate of what Muon does not take, per step."""
