@@ -2,15 +2,18 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.autograd import backward
 from torch.nn import functional as F
 
+from anamorph_training.degradation import imresize
 from anamorph_training.losses import (
     adversarial_discriminator,
     adversarial_generator,
+    consistency,
     feature_matching,
     l1,
     low_frequency,
@@ -60,6 +63,32 @@ def test_low_frequency_refuses_what_would_lose_an_edge() -> None:
     image = noise(1, 3, 8, 10)
     with pytest.raises(ValueError, match="8 x 10 do not shrink by 4"):
         low_frequency(image, image, 4)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_consistency_shrinks_as_the_test_sets_were_shrunk(scale: int) -> None:
+    high = noise(2, 3, 9 * scale, 11 * scale)
+    shrunk = [imresize(image.permute(1, 2, 0).double().numpy(), 1 / scale) for image in high]
+    low = torch.tensor(np.stack(shrunk)).permute(0, 3, 1, 2).float()
+    assert consistency(high, low, scale).item() < 1e-6
+    assert consistency(high + 0.1, low, scale).item() == pytest.approx(0.1, abs=1e-5)
+
+
+def test_consistency_leaves_out_what_other_neighbours_decide() -> None:
+    high = noise(1, 3, 24, 24)
+    low = F.interpolate(high, (6, 6), mode="bicubic", antialias=True)
+    low[..., :2, :] += 1
+    low[..., -2:] -= 1
+    assert consistency(high, low, 4).item() == pytest.approx(0, abs=1e-6)
+    low[..., 2, 2] += 1
+    assert consistency(high, low, 4).item() == pytest.approx(1 / 4, abs=1e-6)
+
+
+def test_consistency_teaches_every_pixel() -> None:
+    high = noise(1, 3, 28, 28).requires_grad_()
+    backward(consistency(high, torch.zeros(1, 3, 7, 7), 4))
+    assert high.grad is not None
+    assert (high.grad[..., 6:22, 6:22] != 0).all()
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

@@ -1,10 +1,13 @@
 """Losses: pure functions of tensors that return a scalar; their weights stay in the recipes."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+_REACH: Final = 2  # pixels around each that a cubic kernel sees, at the low resolution
 
 
 def l1(prediction: Tensor, target: Tensor) -> Tensor:
@@ -38,6 +41,26 @@ def low_frequency(prediction: Tensor, target: Tensor, factor: int) -> Tensor:
         )
     # Averages commute with differences: one shrinking does for both.
     return F.avg_pool2d(prediction - target, factor).abs().mean()
+
+
+def consistency(prediction: Tensor, low: Tensor, scale: int) -> Tensor:
+    """Mean absolute difference of a picture, shrunk again, to what it was enlarged from.
+
+    Shrunk as `degradation.shrink` does, by Keys' cubic widened by the scale, but without rounding.
+    Where the two differ, around the edges, nothing is compared: crops have had other neighbours.
+
+    Args:
+        prediction: float32 (batch, channels, scale * height, scale * width).
+        low: float32 (batch, channels, height, width), at least 5 pixels a side.
+        scale: Pixels of ``prediction`` per pixel of ``low``, along each axis; 2 or more.
+    """
+    # PyTorch's cubic is Keys' (a = -1/2) with antialiasing alone; without, a is -3/4.
+    assert prediction.shape[-1] == scale * low.shape[-1]
+    shrunk = F.interpolate(
+        prediction, size=low.shape[-2:], mode="bicubic", align_corners=False, antialias=True
+    )
+    inner = slice(_REACH, -_REACH)
+    return l1(shrunk[..., inner, inner], low[..., inner, inner])
 
 
 def adversarial_discriminator(

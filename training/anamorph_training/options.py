@@ -14,5 +14,6 @@ def _check_odd(type_: Any, value: int) -> None:
 Positive = Annotated[int, Parameter(validator=Number(gte=1))]
 Extent = Annotated[int, Parameter(validator=Number(gte=0))]
 Rate = Annotated[float, Parameter(validator=Number(gt=0))]
+Weight = Annotated[float, Parameter(validator=Number(gte=0))]
 Share = Annotated[float, Parameter(validator=Number(gte=0, lt=1))]
 Odd = Annotated[int, Parameter(validator=_check_odd)]

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from anamorph_training.data.holdout import Held
 from anamorph_training.data.patches import to_tensor
 from anamorph_training.degradation import imresize, to_uint8
+from anamorph_training.evaluation.texture import least_side, measure_texture
+from anamorph_training.evaluation.upscaling import Example
 from anamorph_training.loop.journal import Journal, Progress
 from anamorph_training.metrics import psnr_y
 from anamorph_training.sheets import write_sheet
@@ -76,6 +78,7 @@ class Watch:
         scale: Output pixels per input pixel along each axis.
         bicubic_psnr: Of bicubic enlargement on them, in dB.
         device: Where the network is.
+        texture: Also compare the texture with the truth's.
     """
 
     network: nn.Module
@@ -83,17 +86,45 @@ class Watch:
     scale: int
     bicubic_psnr: float
     device: torch.device
+    texture: bool = False
 
     def measure(self, step: int, journal: Journal, progress: Progress) -> None:
         """Measure after ``step`` steps, and tell."""
         psnr = mean_psnr(self.held, self.scale, self._upscale)
         journal.write(step, psnr_y=psnr, psnr_y_bicubic=self.bicubic_psnr)
         progress.say(f"step {step}: {psnr:.2f} dB, bicubic {self.bicubic_psnr:.2f} dB")
+        if self.texture:
+            self._measure_texture(step, journal, progress)
 
     def sample(self, step: int, run: Path) -> None:
         """Write the sheet of ``step`` steps into a run."""
         sheet = run / "samples" / f"{step:09}.png"
         write_samples(sheet, self.held, self.scale, self._upscale)
+
+    def _measure_texture(self, step: int, journal: Journal, progress: Progress) -> None:
+        """Compare the texture after ``step`` steps with the truth's, and tell.
+
+        Pictures that are too small for it are left out; with none left, nothing is told.
+        """
+        examples = [
+            Example(str(index), self.scale, item.high, item.low)
+            for index, item in enumerate(self.held)
+            if least_side(self.scale) <= min(item.high.shape[:2])
+        ]
+        if not examples:
+            return
+        texture = measure_texture([self._upscale(one.low) for one in examples], examples)
+        journal.write(
+            step,
+            spectral_peak=texture.spectral_peak,
+            colour_error=texture.colour_error,
+            high_frequency_energy=texture.high_frequency_energy,
+        )
+        progress.say(
+            f"step {step}: {texture.spectral_peak:.2f} times the truth's grid, "
+            f"{texture.high_frequency_energy:.2f} times its fine detail; "
+            f"colours are off by {texture.colour_error:.2f} of 255"
+        )
 
     @property
     def _upscale(self) -> Upscale:

@@ -64,6 +64,12 @@ def load_vgg19(
     return network
 
 
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file, 64 hexadecimal digits in lower case."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def _check_digest(path: Path, sha256: str | None) -> None:
     if sha256 is not None and not _DIGEST.fullmatch(sha256):
         raise InputError(f"{sha256!r} is no SHA-256; give its 64 hexadecimal digits")
@@ -72,8 +78,7 @@ def _check_digest(path: Path, sha256: str | None) -> None:
     promised += [sha256] if sha256 else []
     if not promised:
         return
-    with path.open("rb") as stream:
-        actual = hashlib.file_digest(stream, "sha256").hexdigest()
+    actual = hash_file(path)
     for digits in promised:
         if not actual.startswith(digits.lower()):
             whose = "as asked for" if digits == sha256 else "as its name says"

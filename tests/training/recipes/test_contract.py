@@ -36,10 +36,14 @@ class Tiny:
     make_data: Callable[[Path, int], None]
 
 
-def make_pictures(folder: Path, count: int) -> None:
+def make_pictures(folder: Path, count: int, side: int = 24) -> None:
     folder.mkdir(exist_ok=True)
     for seed in range(count):
-        Picture(smooth_picture(seed, 24, 24)).save(folder / f"{seed}.png")
+        Picture(smooth_picture(seed, side, side)).save(folder / f"{seed}.png")
+
+
+def make_larger_pictures(folder: Path, count: int) -> None:
+    make_pictures(folder, count, 32)
 
 
 QUIET = {"threads": 1, "device": "cpu", "tensorboard": False, "seed": 3}
@@ -64,6 +68,17 @@ RECIPES = {
         bound=0.02,
         make_data=make_pictures,
     ),
+    "srgan": Tiny(
+        options=QUIET
+        | {"scale": 2, "channels": 8, "blocks": 1, "branches": True, "batch": 2, "patch": 8}
+        | {"discriminator_channels": 2, "discriminator_dense": 4, "discriminator_warm_up": 3}
+        | {"steps": 40, "learning_rate": 1e-3}
+        | {"log_every": 5, "check_every": 5, "sample_every": 40},
+        overfit={"steps": 200, "patch": 16, "channels": 16, "learning_rate": 1e-2}
+        | {"perceptual_weight": 1e-3, "adversarial_weight": 1e-3, "check_every": 200},
+        bound=0.05,
+        make_data=make_larger_pictures,
+    ),
 }
 EACH = pytest.mark.parametrize("name", sorted(RECIPES))
 
@@ -87,9 +102,12 @@ def last_state(run: Path) -> dict[str, Tensor]:
         for i, moment in part["state"].items()
         for k, value in moment.items()
     }
-    return {"step": torch.tensor(step), **state["network"], **moments} | {
-        f"average.{name}": value for name, value in state["average"].items()
+    weights = {
+        f"{name}.{k}": value
+        for name in state.keys() & {"network", "average", "discriminator"}
+        for k, value in state[name].items()
     }
+    return {"step": torch.tensor(step), **weights, **moments}
 
 
 def assert_same_state(one: Path, other: Path) -> None:

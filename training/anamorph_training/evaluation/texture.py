@@ -178,6 +178,11 @@ def high_frequency_energy(picture: Pixels, scale: int) -> float:
     return float(power[_beyond(len(power), scale)].sum())
 
 
+def least_side(scale: int) -> int:
+    """Return how high and wide a picture must be to be measured, in pixels."""
+    return _BINS_APART * scale
+
+
 def check_sizes(examples: Sequence[Example]) -> None:
     """Refuse pictures that were not shrunk, or that are smaller than a block.
 
@@ -191,7 +196,7 @@ def check_sizes(examples: Sequence[Example]) -> None:
                 "more, or leave out --texture"
             )
         height, width, _ = example.high.shape
-        least = _BINS_APART * example.scale
+        least = least_side(example.scale)
         if min(height, width) < least:
             raise InputError(
                 f"{example.name}: {width} x {height} pixels are too small to measure texture; "

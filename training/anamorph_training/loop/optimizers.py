@@ -1,5 +1,6 @@
 """Optimisers, and how their learning rates move together."""
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from torch import nn
@@ -42,12 +43,12 @@ def make_optimizers(
     return [muon, Adam(rest, lr=other_rate, betas=(0.9, beta2), fused=True)]
 
 
-def scale_rates(optimizers: list[Optimizer], share: float) -> None:
+def scale_rates(optimizers: Iterable[Optimizer], share: float) -> None:
     """Set every learning rate to a share of the one that its optimiser was made with."""
     for optimizer in optimizers:
         set_learning_rate(optimizer, optimizer.defaults["lr"] * share)
 
 
-def number(optimizers: list[Optimizer]) -> dict[str, Optimizer]:
+def number(optimizers: Iterable[Optimizer]) -> dict[str, Optimizer]:
     """Return optimisers under the names that they have in a checkpoint."""
     return {f"optimizer{index}": optimizer for index, optimizer in enumerate(optimizers)}

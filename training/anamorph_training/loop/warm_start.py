@@ -40,6 +40,33 @@ def load_weights(network: nn.Module, run: Path) -> list[str]:
     return [name for name in own if name not in fitting]
 
 
+def fill(network: nn.Module, run: Path) -> None:
+    """Copy a run's averaged weights into a network of the very same shape.
+
+    Args:
+        network: Changed in place.
+        run: Folder of the other run.
+
+    Raises:
+        InputError: The folder holds no run with a checkpoint, or a weight has no counterpart.
+    """
+    if not run.is_dir():
+        raise InputError(f"{run}: no such folder; give the folder of a run (--start)")
+    weights, own = load_ema(run), network.state_dict()
+    shapes, own_shapes = (
+        {name: tuple(value.shape) for name, value in state.items()} for state in (weights, own)
+    )
+    for name in sorted(shapes.keys() | own_shapes.keys()):
+        theirs, mine = shapes.get(name, "absent"), own_shapes.get(name, "absent")
+        if theirs != mine:
+            raise InputError(
+                f"{run}: is of another network ({name} is {theirs} there, {mine} here); give the "
+                f"options of its network again, which {run / 'config.json'} names, such as "
+                "--channels, --blocks and --branches"
+            )
+    network.load_state_dict(weights)
+
+
 def take_over(
     run: Path, network: nn.Module, average: nn.Module, *, report: Callable[[str], None]
 ) -> None:

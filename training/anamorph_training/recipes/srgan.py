@@ -1,0 +1,399 @@
+"""Enlarge photographs with invented texture: Ledig et al., SRGAN, 2017, for CPUs.
+
+Differs from RepSR's recipe in a discriminator that learns beside the network, in the losses, and
+in a start from the whole of a distortion model. From the paper it differs in the network, in a
+term that holds colours, and in features of the discriminator's own where VGG19 is not at hand.
+"""
+
+import dataclasses
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import torch
+from cyclopts import Parameter
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from anamorph import cli
+from anamorph.errors import InputError
+from anamorph_training.data.holdout import save_holdout
+from anamorph_training.data.patches import Prefetch, draw_batch
+from anamorph_training.data.photographs import (
+    Found,
+    Photographs,
+    find_photographs,
+    prepare_photographs,
+)
+from anamorph_training.loop.adversaries import Adversaries, set_up_adversaries, shift
+from anamorph_training.loop.average import update_average
+from anamorph_training.loop.checkpoints import Resumed
+from anamorph_training.loop.device import Device, Precision, count_gpus, start_fabric
+from anamorph_training.loop.effort import Effort
+from anamorph_training.loop.interruption import Interruption
+from anamorph_training.loop.journal import Journal, Progress
+from anamorph_training.loop.keeping import Keeper, resume
+from anamorph_training.loop.meter import Meter
+from anamorph_training.loop.optimizers import scale_rates
+from anamorph_training.loop.provenance import Record
+from anamorph_training.loop.run_folder import open_run
+from anamorph_training.loop.schedule import warm_cosine
+from anamorph_training.loop.warm_start import describe_start, fill
+from anamorph_training.losses import (
+    adversarial_discriminator,
+    adversarial_generator,
+    consistency,
+    feature_matching,
+    l1,
+    perceptual,
+)
+from anamorph_training.networks.repsr import Block, RepSR
+from anamorph_training.networks.srgan import Discriminator
+from anamorph_training.networks.vgg19 import VGG19Features
+from anamorph_training.options import Extent, Positive, Rate, Share, Weight
+from anamorph_training.validation import Watch
+from anamorph_training.vgg19_file import hash_file, load_vgg19
+
+RECIPE: Final = "srgan"
+_SIDE_STEP: Final = 16  # the discriminator halves its pictures four times
+_BETA1: Final = 0.9  # of both Adams; the paper's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What decides a run; the defaults are the zoo's photo-x4-gan."""
+
+    data: Path
+    """Folder of photographs to learn from, searched with its sub-folders."""
+    valid: Path | None = None
+    """Folder of held-out photographs; without it every 20th of --data is held out."""
+    cache: Path | None = None
+    """Folder for decoded pictures, 3 bytes a pixel; without it, one in the user's cache."""
+    start: Path | None = None
+    """Run of the distortion model (repsr) to begin with; scale and network must be the same."""
+    vgg: Path | None = None
+    """File of VGG19's weights for the perceptual term; without it the discriminator serves."""
+    vgg_sha256: str = ""
+    """SHA-256 that the VGG19 file must have; without it, that of the file is kept with the run."""
+    data_name: str = "own pictures"
+    """Name of the data set, for the model's card."""
+    licence: str = "unknown"
+    """Licence of the data set, for the model's card."""
+
+    scale: Literal[2, 3, 4] = 4
+    """Output pixels per input pixel along each axis."""
+    channels: Positive = 64
+    """Width of the network, in features; multiples of 16 run fastest."""
+    blocks: Extent = 9
+    """Number of blocks."""
+    block: Block = "residual"
+    """Two convolutions in a block (residual), one (plain), or three (attention)."""
+    branches: bool = False
+    """Train each convolution as several branches, which are folded at every step."""
+    discriminator_channels: Positive = 32
+    """Width of the discriminator's first convolution, in features; the paper's is 64."""
+    discriminator_dense: Positive = 128
+    """Width of the discriminator's first dense layer, in features; the paper's is 1024."""
+
+    steps: Positive = 5000
+    """Length of the run, in steps of the discriminator; the network steps in all but the first."""
+    discriminator_warm_up: Extent = 200
+    """Steps at the start in which the discriminator learns alone."""
+    zooms: tuple[float, ...] = (0.75, 0.5)
+    """Learn also from pictures shrunk to these shares of their sides: sharper, and more of them."""
+    batch: Positive = 16
+    """Crops per step."""
+    patch: Positive = 32
+    """Side of a low-resolution crop, in pixels; times the scale a multiple of 16."""
+    learning_rate: Rate = 1e-4
+    """Greatest learning rate of the network's Adam, per step; the paper's."""
+    discriminator_learning_rate: Rate = 1e-4
+    """Greatest learning rate of the discriminator's Adam, per step; the paper's."""
+    final_share: Share = 0.1
+    """Learning rates of the last step, reached along a cosine, as a share of the greatest."""
+    beta2: Share = 0.99
+    """Decay of Adam's second moments, per step; ESRGAN's."""
+    clip: Rate = 1.0
+    """Greatest norm of the network's gradient; longer ones are shortened to it."""
+
+    pixel_weight: Weight = 1.0
+    """Of the mean absolute error of pixels in [0, 1]: more is nearer to the truth, and softer."""
+    consistency_weight: Weight = 1.0
+    """Of the mean absolute error, in [0, 1], to the input once the output is shrunk again."""
+    perceptual_weight: Weight = 0.2
+    """Of the difference of features, VGG19's or the discriminator's."""
+    adversarial_weight: Weight = 0.01
+    """Of the cross entropy, in nats, of passing for a photograph: more is sharper, and bolder."""
+    smoothing: Share = 0.1
+    """What the label of real pictures falls short of 1: keeps the discriminator from certainty."""
+    average_decay: Share = 0.999
+    """Share of the averaged weights that stays, per step."""
+    seed: Extent = 1
+    """Seed of the weights and of the choice of crops."""
+
+    device: Device = "auto"
+    """What to compute on."""
+    precision: Precision = "32-true"
+    """Numbers to compute with; 16 bits pay on GPUs alone."""
+    threads: Extent = 0
+    """Processor threads; 0 takes one per core."""
+    log_every: Positive = 50
+    """Steps between lines of metrics."""
+    check_every: Positive = 500
+    """Steps between checkpoints; each also measures the held-out pictures and their texture."""
+    sample_every: Positive = 1000
+    """Steps between sample sheets."""
+    tensorboard: bool = True
+    """Also write events for TensorBoard."""
+
+
+def build(config: Config) -> RepSR:
+    """Make the network, with fresh weights from PyTorch's generator."""
+    return RepSR(
+        scale=config.scale,
+        channels=config.channels,
+        blocks=config.blocks,
+        block=config.block,
+        branches=config.branches,
+    )
+
+
+def _find(config: Config) -> Found:
+    """Find the photographs; refuse first what cannot work."""
+    side = config.patch * config.scale
+    if side % _SIDE_STEP:
+        step = _SIDE_STEP // math.gcd(_SIDE_STEP, config.scale)
+        raise InputError(
+            f"patch {config.patch} at scale {config.scale} makes crops of {side} pixels, but the "
+            f"discriminator takes multiples of {_SIDE_STEP}; "
+            f"give --patch {math.ceil(config.patch / step) * step}"
+        )
+    if config.vgg_sha256 and not config.vgg:
+        raise InputError(
+            f"vgg_sha256 is {config.vgg_sha256}, but no file has it; give the file as --vgg"
+        )
+    return find_photographs(config)
+
+
+def _see(config: Config, fabric: Fabric) -> tuple[Config, VGG19Features | None]:
+    """Load VGG19, where it is given, and put its digest into the configuration.
+
+    Paths are not kept with a run; the digest is, so that a resume is held to the same weights.
+    """
+    if config.vgg is None:
+        return config, None
+    network = load_vgg19(config.vgg, sha256=config.vgg_sha256 or None)
+    config = dataclasses.replace(config, vgg_sha256=hash_file(config.vgg))
+    seeing: VGG19Features = fabric.setup_module(network)  # type: ignore[assignment]
+    return config, seeing
+
+
+def _set_up(config: Config, fabric: Fabric) -> tuple[Adversaries[RepSR], Record | None]:
+    """Return both networks, and the run that the first begins with."""
+    network, ancestor = build(config), None
+    if config.start:
+        fill(network, config.start)
+        ancestor = describe_start(config.start)
+    discriminator = Discriminator(
+        side=config.patch * config.scale,
+        channels=config.discriminator_channels,
+        dense=config.discriminator_dense,
+    )
+    both = set_up_adversaries(
+        fabric,
+        network,
+        discriminator,
+        rates=(config.learning_rate, config.discriminator_learning_rate),
+        betas=(_BETA1, config.beta2),
+        methods=("features", "judge"),
+    )
+    return both, ancestor
+
+
+def _resume(
+    out: Path,
+    config: Config,
+    both: Adversaries[RepSR],
+    ancestor: Record | None,
+    report: Callable[[str], None],
+) -> tuple[Resumed, Record | None]:
+    """Return where the run goes on, and the run that it once began with."""
+    resumed = resume(out, both.parts, steps=config.steps, report=report)
+    if resumed.step:
+        return resumed, (resumed.record or {}).get("start")
+    if config.start:
+        report(f"{config.start}: all its weights are taken over")
+    else:
+        report(
+            "no --start: the network begins with fresh weights, which takes far longer; "
+            "better train a distortion model first: anamorph train repsr"
+        )
+    return resumed, ancestor
+
+
+def _judge(
+    config: Config, critic: Discriminator, high: Tensor, fake: Tensor, step: int
+) -> dict[str, Tensor]:
+    """Return the discriminator's loss, and the share of pictures that it is right about."""
+    # Each by itself: batch norm over both together would tell each of the other.
+    on_real, on_fake = (critic(one) for one in shift(high, fake, seed=config.seed, step=step))
+    right = torch.cat([on_real > 0, on_fake < 0]).float().mean()
+    return {
+        "discriminator": adversarial_discriminator(on_real, on_fake, config.smoothing),
+        "right_answers": right,
+    }
+
+
+def _compare(
+    config: Config,
+    critic: Discriminator,
+    vgg: VGG19Features | None,
+    low: Tensor,
+    high: Tensor,
+    fake: Tensor,
+    step: int,
+) -> dict[str, Tensor]:
+    """Return the network's loss, and the terms that it weighs."""
+    seen, real = shift(fake, high, seed=config.seed, step=step)
+    features = critic.features(seen)
+    terms = {
+        "pixel": (config.pixel_weight, l1(fake, high)),
+        "consistency": (config.consistency_weight, consistency(fake, low, config.scale)),
+        "adversarial": (config.adversarial_weight, adversarial_generator(critic.judge(features))),
+    }
+    if vgg is not None:
+        terms["perceptual"] = (config.perceptual_weight, perceptual(seen, real, vgg))
+    elif config.perceptual_weight:
+        with torch.no_grad():
+            truth = critic.features(real)
+        terms["perceptual"] = (config.perceptual_weight, feature_matching(features, truth))
+    loss = torch.stack([weight * term for weight, term in terms.values()]).sum()
+    return {"loss": loss, **{name: term for name, (_, term) in terms.items()}}
+
+
+def _draw(step: int, *, config: Config, pictures: Photographs) -> tuple[Tensor, Tensor]:
+    """Draw the batch of a step, counted from 0."""
+    return draw_batch(
+        step,
+        pairs=pictures.training,
+        scale=config.scale,
+        batch=config.batch,
+        patch=config.patch,
+        seed=config.seed,
+    )
+
+
+def _watch(config: Config, average: RepSR, pictures: Photographs, fabric: Fabric) -> Watch:
+    truth = pictures.held, config.scale, pictures.bicubic_psnr
+    return Watch(average, *truth, fabric.device, texture=True)
+
+
+def _learning_share(config: Config, step: int) -> float:
+    return warm_cosine(step, steps=config.steps, warm_up=0, peak=1.0, floor=config.final_share)
+
+
+def train(config: Config, out: Path) -> None:
+    """Train, or continue the run in ``out`` where it left off.
+
+    Raises:
+        InputError: The data, ``patch`` or ``start`` cannot be used, or ``out`` holds another run,
+            or one on other data.
+        ModelFileError, ModelNotFoundError: VGG19's file is another one, damaged, or not there.
+        OutputError: ``out`` cannot be written.
+        UnavailableError: The device is not there.
+        KeyboardInterrupt: Ctrl-C came; the run stopped with a checkpoint.
+        SystemExit: SIGTERM came, likewise; the code is 143.
+    """
+    found = _find(config)
+    fabric = start_fabric(
+        device=config.device, precision=config.precision, threads=config.threads, seed=config.seed
+    )
+    config, vgg = _see(config, fabric)
+    both, ancestor = _set_up(config, fabric)
+    open_run(out, RECIPE, config)
+    progress = Progress(config.steps)
+    resumed, ancestor = _resume(out, config, both, ancestor, progress.say)
+    effort = Effort(resumed.spent, gpus=count_gpus(fabric))
+    pictures = prepare_photographs(
+        config, found, patch=config.patch, report=progress.say, zooms=config.zooms
+    )
+    keeper = Keeper(out, RECIPE, config, [pictures.dataset], ancestor)
+    keeper.check(resumed)
+    if not resumed.step:
+        save_holdout(out, pictures.held)
+    watch = _watch(config, both.average, pictures, fabric)
+
+    with (
+        Interruption() as interruption,
+        Journal(out, step=resumed.step, tensorboard=config.tensorboard) as journal,
+        Prefetch(
+            partial(_draw, config=config, pictures=pictures),
+            start=resumed.step,
+            stop=config.steps,
+        ) as batches,
+    ):
+        meter = Meter(batches)
+        for step, pair in enumerate(batches, start=resumed.step + 1):
+            low, high = fabric.to_device(pair)
+            scale_rates(both.optimizers, _learning_share(config, step - 1))
+            fake = both.generator(low)
+
+            both.critic.requires_grad_(True)
+            both.critic_optimizer.zero_grad()
+            judged = _judge(config, both.critic, high, fake.detach(), step)
+            fabric.backward(judged["discriminator"])
+            norm = fabric.clip_gradients(both.critic, both.critic_optimizer, max_norm=math.inf)
+            both.critic_optimizer.step()
+            meter.add(**judged, discriminator_gradient_norm=norm)
+
+            if step > config.discriminator_warm_up:
+                both.critic.requires_grad_(False)  # it passes the gradient on, and keeps none
+                both.optimizer.zero_grad()
+                compared = _compare(config, both.critic, vgg, low, high, fake, step)
+                fabric.backward(compared["loss"])
+                norm = fabric.clip_gradients(both.generator, both.optimizer, max_norm=config.clip)
+                both.optimizer.step()
+                meter.add(**compared, gradient_norm=norm)
+            update_average(both.average, both.network, decay=config.average_decay, step=step - 1)
+
+            last = step == config.steps
+            if step % config.log_every == 0 or last:
+                figures = meter.take() | {"learning_rate": both.rate}
+                journal.write(step, **figures, cpu_hours=effort.spent.cpu_hours)
+                progress.show(step, right_answers=figures["right_answers"])
+            if step % config.check_every == 0 or last:
+                watch.measure(step, journal, progress)
+            if step % config.sample_every == 0 or last:
+                watch.sample(step, out)
+            if step % config.check_every == 0 or last or interruption.asked:
+                keeper.save(step, both.parts, effort.spent)
+            if interruption.asked and not last:
+                progress.say(f"{out}: stopped after step {step}; the same command continues")
+                interruption.leave()
+
+
+def main(
+    config: Annotated[Config, Parameter(name="*")],
+    *,
+    out: Annotated[Path, Parameter(help="Folder of the run; an unfinished run continues.")],
+) -> None:
+    """Train a network that enlarges photographs and invents their texture (SRGAN).
+
+    First train a distortion model with the recipe repsr: --start takes its run over, and a
+    discriminator then teaches it what photographs look like. A file of VGG19's weights can say how
+    alike two pictures look; without one, the discriminator's features do. A run stopped by Ctrl-C
+    or a kill continues where the same command is repeated.
+
+    Example:
+        anamorph train srgan --data my-pictures/ --out runs/real --start runs/sharp
+        anamorph export runs/real -o real.onnx
+    """
+    train(config, out)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.main(["train", RECIPE, *sys.argv[1:]]))
