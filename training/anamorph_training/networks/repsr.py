@@ -88,10 +88,8 @@ def fold_branches(network: nn.Module) -> nn.Module:
 
 
 def _matrix(rows: int, columns: int, gain: float) -> nn.Parameter:
-    import os
-
-    gain = gain * float(os.environ["GAIN"])
-    return nn.Parameter(torch.randn(rows, columns) * (gain / math.sqrt(columns)))
+    fresh = torch.randn(rows, columns)
+    return nn.Parameter(fresh * (_FRESH_GAIN * gain / math.sqrt(columns)))
 
 
 def _centred(matrix: Tensor) -> Tensor:
