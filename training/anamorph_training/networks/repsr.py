@@ -39,7 +39,7 @@ class RepConv(nn.Module):
         outputs: Channels that go out.
         branches: Train the 1 x 1 kernel too.
         identity: Add the input to the output, within the kernel.
-        gain: Scale of the fresh weights, relative to those that keep the variance.
+        gain: Scale of the fresh weights, relative to this module's usual small ones.
     """
 
     def __init__(
@@ -134,9 +134,11 @@ class AttentionBlock(nn.Module):
 
     def __init__(self, *, channels: int, branches: bool) -> None:
         super().__init__()
-        self.first = _inner(channels, branches, gain=math.sqrt(2))
-        self.second = _inner(channels, branches, gain=math.sqrt(2))
-        self.third = _inner(channels, branches)
+        # The product of small numbers would vanish: these keep the variance.
+        gain = math.sqrt(2) / _FRESH_GAIN
+        self.first = _inner(channels, branches, gain=gain)
+        self.second = _inner(channels, branches, gain=gain)
+        self.third = _inner(channels, branches, gain=gain)
 
     def forward(self, features: Tensor) -> Tensor:
         """Refine features of shape (batch, channels, height, width)."""
