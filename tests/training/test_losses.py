@@ -15,8 +15,8 @@ from anamorph_training.losses import (
     adversarial_generator,
     consistency,
     feature_matching,
+    grid,
     l1,
-    low_frequency,
     mse,
     perceptual,
 )
@@ -33,36 +33,33 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_low_frequency_is_zero_for_equal_pictures() -> None:
-    image = noise(2, 3, 8, 12)
-    assert low_frequency(image, image.clone(), 4).item() == 0
+def comb(period: int, side: int) -> Tensor:
+    """One sub-pixel in period ** 2 is 1, less the mean: (side, side)."""
+    board = torch.zeros(period, period)
+    board[0, 0] = 1
+    return (board - board.mean()).repeat(side // period, side // period)
 
 
-def test_low_frequency_measures_a_drift_in_colour() -> None:
-    image = noise(2, 3, 8, 12)
-    drift = torch.tensor([0.3, 0.0, -0.15]).view(3, 1, 1)
-    assert low_frequency(image + drift, image, 4).item() == pytest.approx(0.15)
+def test_grid_is_zero_for_equal_pictures_and_for_other_colours() -> None:
+    image = noise(2, 3, 32, 64)
+    assert grid(image, image.clone(), 4, 4).item() == 0
+    tinted = image + torch.tensor([0.3, 0.0, -0.15]).view(3, 1, 1)
+    assert grid(tinted, image, 4, 4).item() == pytest.approx(0, abs=1e-6)
 
 
-def test_low_frequency_leaves_texture_free() -> None:
-    image = noise(1, 3, 8, 8)
-    board = (torch.arange(8)[:, None] + torch.arange(8)) % 2 * 2.0 - 1  # a chessboard: mean 0
-    assert l1(image + board, image).item() == pytest.approx(1)
-    assert low_frequency(image + board, image, 2).item() == pytest.approx(0, abs=1e-6)
+def test_grid_measures_what_repeats_with_its_period() -> None:
+    image = noise(1, 3, 32, 32)
+    found = grid(image + 0.1 * comb(4, 32), image, 4, 4).item()
+    assert found == pytest.approx(0.1 * comb(4, 4).abs().mean().item(), abs=1e-6)
 
 
-def test_low_frequency_compares_shrunk_pictures() -> None:
-    first, second = noise(2, 3, 8, 12), noise(2, 3, 8, 12, seed=1)
-    expected = l1(
-        F.interpolate(first, (2, 3), mode="area"), F.interpolate(second, (2, 3), mode="area")
+def test_grid_leaves_other_texture_nearly_free() -> None:
+    image = noise(1, 3, 60, 60)
+    other = 0.1 * comb(3, 60)  # averaged over five of its periods
+    assert (
+        grid(image + other, image, 4, 15).item()
+        < 0.01 * grid(image + 0.1 * comb(4, 60), image, 4, 15).item()
     )
-    torch.testing.assert_close(low_frequency(first, second, 4), expected)
-
-
-def test_low_frequency_refuses_what_would_lose_an_edge() -> None:
-    image = noise(1, 3, 8, 10)
-    with pytest.raises(ValueError, match="8 x 10 do not shrink by 4"):
-        low_frequency(image, image, 4)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

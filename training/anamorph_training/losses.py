@@ -20,27 +20,24 @@ def mse(prediction: Tensor, target: Tensor) -> Tensor:
     return (prediction - target).square().mean()
 
 
-def low_frequency(prediction: Tensor, target: Tensor, factor: int) -> Tensor:
-    """Mean absolute difference of pictures shrunk by averaging.
+def grid(prediction: Tensor, target: Tensor, period: int, reach: int) -> Tensor:
+    """Mean absolute difference of what repeats every ``period`` pixels.
 
-    It holds colours and rough structure, and leaves texture below ``factor`` pixels free: a
-    network that is trained to deceive drifts in colour without it.
+    Pixel shuffle makes each of the ``period`` ** 2 sub-pixels by weights of its own, and a network
+    that is trained to deceive lets them drift apart: a grid (Odena et al., 2016). Each sub-pixel
+    is averaged over squares of ``reach`` periods a side, less the mean of all in the square:
+    detail of any other period averages out and stays free.
 
     Args:
         prediction: float32 (batch, channels, height, width).
-        target: Of the same shape; both sides multiples of ``factor``.
-        factor: Pixels averaged along each axis.
-
-    Raises:
-        ValueError: A side is no multiple of ``factor``.
+        target: Of the same shape; both sides multiples of ``period`` * ``reach``.
+        period: Of the grid, in pixels.
+        reach: Side of the squares, in periods.
     """
-    height, width = target.shape[-2:]
-    if height % factor or width % factor:
-        raise ValueError(
-            f"pictures of {height} x {width} do not shrink by {factor}; crop them to a multiple"
-        )
-    # Averages commute with differences: one shrinking does for both.
-    return F.avg_pool2d(prediction - target, factor).abs().mean()
+    difference = F.pixel_unshuffle(prediction - target, period)  # (b, c * p * p, h / p, w / p)
+    assert all(side % reach == 0 for side in difference.shape[2:])
+    means = F.avg_pool2d(difference, reach).unflatten(1, (-1, period * period))
+    return (means - means.mean(2, keepdim=True)).abs().mean()
 
 
 def consistency(prediction: Tensor, low: Tensor, scale: int) -> Tensor:

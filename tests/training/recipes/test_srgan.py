@@ -114,10 +114,11 @@ def test_after_its_warm_up_both_learn(distortion: Path, trained: Trained, tmp_pa
     assert state["record"]["start"] == describe_start(distortion)
     rows = [row for row in read_metrics(tmp_path / "run") if "cpu_hours" in row]
     assert ["loss" in row for row in rows] == [False, True]
-    for name in ("pixel", "consistency", "adversarial", "perceptual", "gradient_norm"):
+    for name in ("pixel", "consistency", "grid", "adversarial", "perceptual", "gradient_norm"):
         assert rows[1][name] > 0, name
     total = rows[1]["pixel"] * 1 + rows[1]["consistency"] * srgan.Config.consistency_weight
     total += rows[1]["adversarial"] * srgan.Config.adversarial_weight
+    total += rows[1]["grid"] * srgan.Config.grid_weight
     total += rows[1]["perceptual"] * srgan.Config.perceptual_weight
     assert rows[1]["loss"] == pytest.approx(total, rel=1e-5)
     assert 0 <= rows[1]["right_answers"] <= 1

@@ -48,6 +48,7 @@ from anamorph_training.losses import (
     adversarial_generator,
     consistency,
     feature_matching,
+    grid,
     l1,
     perceptual,
 )
@@ -60,6 +61,7 @@ from anamorph_training.vgg19_file import hash_file, load_vgg19
 
 RECIPE: Final = "srgan"
 _SIDE_STEP: Final = 16  # the discriminator halves its pictures four times
+_GRID_REACH: Final = 8  # low-resolution pixels over which a grid is looked for
 _BETA1: Final = 0.9  # of both Adams; the paper's
 
 
@@ -124,6 +126,8 @@ class Config:
     """Of the mean absolute error of pixels in [0, 1]: more is nearer to the truth, and softer."""
     consistency_weight: Weight = 1.0
     """Of the mean absolute error, in [0, 1], to the input once the output is shrunk again."""
+    grid_weight: Weight = 5.0
+    """Of the mean absolute error, in [0, 1], of what repeats with the pixel shuffle's period."""
     perceptual_weight: Weight = 0.2
     """Of the difference of features, VGG19's or the discriminator's."""
     adversarial_weight: Weight = 0.01
@@ -228,10 +232,7 @@ def _resume(
     if config.start:
         report(f"{config.start}: all its weights are taken over")
     else:
-        report(
-            "no --start: the network begins with fresh weights, which takes far longer; "
-            "better train a distortion model first: anamorph train repsr"
-        )
+        report("no --start: fresh weights take far longer than those of: anamorph train repsr")
     return resumed, ancestor
 
 
@@ -241,10 +242,9 @@ def _judge(
     """Return the discriminator's loss, and the share of pictures that it is right about."""
     # Each by itself: batch norm over both together would tell each of the other.
     on_real, on_fake = (critic(one) for one in shift(high, fake, seed=config.seed, step=step))
-    right = torch.cat([on_real > 0, on_fake < 0]).float().mean()
     return {
         "discriminator": adversarial_discriminator(on_real, on_fake, config.smoothing),
-        "right_answers": right,
+        "right_answers": torch.cat([on_real > 0, on_fake < 0]).float().mean(),
     }
 
 
@@ -260,9 +260,11 @@ def _compare(
     """Return the network's loss, and the terms that it weighs."""
     seen, real = shift(fake, high, seed=config.seed, step=step)
     features = critic.features(seen)
+    reach = math.gcd(config.patch, _GRID_REACH)
     terms = {
         "pixel": (config.pixel_weight, l1(fake, high)),
         "consistency": (config.consistency_weight, consistency(fake, low, config.scale)),
+        "grid": (config.grid_weight, grid(fake, high, config.scale, reach)),
         "adversarial": (config.adversarial_weight, adversarial_generator(critic.judge(features))),
     }
     if vgg is not None:
@@ -276,7 +278,6 @@ def _compare(
 
 
 def _draw(step: int, *, config: Config, pictures: Photographs) -> tuple[Tensor, Tensor]:
-    """Draw the batch of a step, counted from 0."""
     return draw_batch(
         step,
         pairs=pictures.training,
