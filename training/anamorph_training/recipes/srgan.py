@@ -94,7 +94,7 @@ class Config:
     """Number of blocks."""
     block: Block = "residual"
     """Two convolutions in a block (residual), one (plain), or three (attention)."""
-    branches: bool = False
+    branches: bool = True
     """Train each convolution as several branches, which are folded at every step."""
     discriminator_channels: Positive = 32
     """Width of the discriminator's first convolution, in features; the paper's is 64."""
