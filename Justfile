@@ -15,7 +15,7 @@ export := bin / "anamorph export --force --licence CC-BY-SA-4.0" + \
     " --attribution \"trained on Cloudinary's CID22 (CC BY-SA 4.0) and gb82 (CC0)\""
 sets_x2 := "--test-set 'Set5 x2=" + data / "super_resolution/Set5/x2" + "' --test-set 'Set14 x2=" + \
     data / "super_resolution/Set14/x2" + "'"
-sets_x4 := replace(sets_x2, "x2", "x4")
+sets_x4 := replace(replace(sets_x2, "/x2'", "/x4'"), " x2=", " x4=")
 
 # List the chores
 default:

@@ -211,7 +211,7 @@ def gate_upscaler(
     file.write_bytes(embed_card(data, draft))
     report(upscaling.check_files(file, reference, [*_unseen_pixels(draft), lows[0]], folder))
     figures = measure_file(file, HOLDOUT, holdout, texture=perceptual)
-    for finding in _judge(figures):
+    for finding in _judge(figures, perceptual=perceptual):
         report(finding)
     metrics = list(figures.metrics())
     for name, examples in test_sets.items():
@@ -220,10 +220,15 @@ def gate_upscaler(
     return _check_final(embed_card(data, card), folder, report)
 
 
-def _judge(figures: Figures) -> Iterator[Finding]:
-    if figures.texture is None:
+def _judge(figures: Figures, *, perceptual: bool) -> Iterator[Finding]:
+    if not perceptual:
         yield upscaling.check_quality(figures)
         return
+    if figures.texture is None:
+        raise GateError(
+            "texture: all held-out pictures are smaller than 16 times the scale, too small to "
+            "measure; train with larger pictures in --valid"
+        )
     yield upscaling.check_quality(figures, least_gain=upscaling.LEAST_PERCEPTUAL_GAIN_DB)
     yield upscaling.check_texture(figures.texture)
 

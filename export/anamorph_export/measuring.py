@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from anamorph.card import Metric
 from anamorph.errors import InputError
-from anamorph_training.evaluation.texture import Texture, measure_texture
+from anamorph_training.evaluation.texture import Texture, least_side, measure_texture
 from anamorph_training.evaluation.upscaling import (
     Example,
     find_method,
@@ -81,7 +83,7 @@ def measure_file(
         file: With its card.
         on: Name of the set.
         examples: Test pictures of the file's scale.
-        texture: Also measure texture; the pictures are then at least 16 times the scale a side.
+        texture: Also measure the texture of those at least 16 times the scale a side.
     """
     threads, scale = torch.get_num_threads(), examples[0].scale
     (model, pictures), (bicubic, _) = (
@@ -95,8 +97,20 @@ def measure_file(
         psnr_y_bicubic=bicubic.psnr_y,
         ssim_y=model.ssim_y,
         ssim_y_bicubic=bicubic.ssim_y,
-        texture=measure_texture(pictures, examples) if texture else None,
+        texture=_texture(pictures, examples) if texture else None,
     )
+
+
+def _texture(pictures: Sequence[NDArray[np.uint8]], examples: Sequence[Example]) -> Texture | None:
+    """Measure the pictures that are large enough; None where none is."""
+    large = [
+        (picture, example)
+        for picture, example in zip(pictures, examples, strict=True)
+        if least_side(example.scale) <= min(example.high.shape[:2])
+    ]
+    if not large:
+        return None
+    return measure_texture([picture for picture, _ in large], [example for _, example in large])
 
 
 def read_holdout(run: Path, scale: int) -> list[Example]:
@@ -106,6 +120,8 @@ def read_holdout(run: Path, scale: int) -> list[Example]:
         InputError: The run kept none, or they are made for another scale.
     """
     folder = run / "holdout"
+    if folder.is_dir() and not any(folder.glob("*_LR.png")):
+        raise InputError(f"{run}: is a run of an older version; train it again with this one")
     if not folder.is_dir():
         raise InputError(
             f"{run}: kept no held-out pictures, without which quality cannot be checked; "

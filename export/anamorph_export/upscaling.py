@@ -159,13 +159,13 @@ def check_quality(figures: Figures, *, least_gain: float = LEAST_GAIN_DB) -> Fin
     if not gain >= least_gain:
         raise GateError(
             f"quality: on {figures.pictures} held-out pictures the file gives "
-            f"{figures.psnr_y:.2f} dB, bicubic {figures.psnr_y_bicubic:.2f} dB; at least "
-            f"{least_gain:+g} dB from that are required; train longer"
+            f"{figures.psnr_y:.2f} dB, bicubic {figures.psnr_y_bicubic:.2f} dB; "
+            f"{figures.psnr_y_bicubic + least_gain:.2f} dB are required; train longer"
         )
     return Finding(
         "quality",
         f"{figures.psnr_y:.2f} dB, bicubic {figures.psnr_y_bicubic:.2f} dB",
-        f"at least {least_gain:+g} dB from bicubic's",
+        f"at least {figures.psnr_y_bicubic + least_gain:.2f} dB",
     )
 
 
@@ -184,20 +184,20 @@ def check_texture(texture: Texture) -> Finding:
     if not peak <= GREATEST_SPECTRAL_PEAK:
         raise GateError(
             f"texture: a grid of the scale's period stands {peak:.3g} times as far out of the "
-            f"spectrum as in the originals, {GREATEST_SPECTRAL_PEAK:g} is allowed; start the "
-            "layer before the pixel shuffle from equal sub-pixels, or lower the adversarial weight"
+            f"spectrum as in the originals, {GREATEST_SPECTRAL_PEAK:g} is allowed; "
+            "train longer, or with more --grid-weight"
         )
     if not least <= energy <= greatest:
         change = "lower" if energy > greatest else "raise"
         raise GateError(
             f"texture: {energy:.3g} times the originals' energy above the small picture's "
-            f"frequencies, {least:g} to {greatest:g} is allowed; {change} the adversarial weight, "
-            "or train longer"
+            f"frequencies, {least:g} to {greatest:g} is allowed; {change} "
+            "--adversarial-weight, or train longer"
         )
     if not error <= GREATEST_COLOUR_ERROR:
         raise GateError(
             f"texture: shrunk again, colours are off by {error:.3g} of 255 in the mean, "
-            f"{GREATEST_COLOUR_ERROR:g} is allowed; raise the weight of consistency"
+            f"{GREATEST_COLOUR_ERROR:g} is allowed; train with more --consistency-weight"
         )
     return Finding(
         "texture",

@@ -107,7 +107,9 @@ class Ancestor(Struct, frozen=True):
         steps: Its optimiser steps up to those weights.
         cpu_hours: Spent on it.
         gpu_hours: Spent on it.
+        datasets: What it was trained on.
         code_revision: Of the code that ran it.
+        start: The run whose weights it began with itself.
         checkpoint: SHA-256 of the file of those weights.
     """
 
@@ -115,12 +117,14 @@ class Ancestor(Struct, frozen=True):
     steps: Extent
     cpu_hours: float = 0.0
     gpu_hours: float = 0.0
+    datasets: tuple[Dataset, ...] = ()
     code_revision: str = ""
+    start: "Ancestor | None" = None
     checkpoint: str = ""
 
 
 class Provenance(Struct, frozen=True):
-    """How the weights came to be; hours of what they began with are counted there."""
+    """How the weights came to be; those of a start are told with it."""
 
     recipe: str
     config: dict[str, Any]

@@ -39,6 +39,10 @@ def test_held_out_pictures_keep_the_partners_that_the_run_made(tmp_path: Path) -
 def test_a_run_that_kept_no_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="kept no held-out pictures"):
         read_holdout(tmp_path, 2)
+    (tmp_path / "holdout").mkdir()
+    save(tmp_path / "holdout" / "00.png", made_examples(1, seed=1)[0].high)
+    with pytest.raises(InputError, match="of an older version; train it again"):
+        read_holdout(tmp_path, 2)
 
 
 def test_a_test_set_for_another_scale_is_refused(tmp_path: Path) -> None:

@@ -36,7 +36,9 @@ def grid(prediction: Tensor, target: Tensor, period: int, reach: int) -> Tensor:
     """
     difference = F.pixel_unshuffle(prediction - target, period)  # (b, c * p * p, h / p, w / p)
     assert all(side % reach == 0 for side in difference.shape[2:])
-    means = F.avg_pool2d(difference, reach).unflatten(1, (-1, period * period))
+    pooled = F.avg_pool2d(difference, reach)
+    batch, channels, *size = pooled.shape
+    means = pooled.view(batch, channels // period**2, period**2, *size)
     return (means - means.mean(2, keepdim=True)).abs().mean()
 
 
@@ -53,6 +55,7 @@ def consistency(prediction: Tensor, low: Tensor, scale: int) -> Tensor:
     """
     # PyTorch's cubic is Keys' (a = -1/2) with antialiasing alone; without, a is -3/4.
     assert prediction.shape[-1] == scale * low.shape[-1]
+    assert min(low.shape[-2:]) > 2 * _REACH, "all of it is edge"
     shrunk = F.interpolate(
         prediction, size=low.shape[-2:], mode="bicubic", align_corners=False, antialias=True
     )

@@ -111,9 +111,9 @@ def degrade(
         uint8 (height / scale, width / scale, 3); see `MARGIN` for its edges.
 
     Raises:
-        InputError: The strength is negative.
+        InputError: The strength is negative or not finite.
     """
-    if not strength >= 0:
+    if not 0 <= strength < math.inf:
         raise InputError(f"a strength of {strength} cannot be; give 0 (none), 1 (moderate) or more")
     assert image.shape[0] % scale == 0, "crop to a multiple of the scale first"
     assert image.shape[1] % scale == 0, "crop to a multiple of the scale first"

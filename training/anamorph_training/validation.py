@@ -41,9 +41,9 @@ def bicubic(low: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return enlarged
 
 
-def mean_psnr(held: list[Held], scale: int, upscale: Upscale) -> float:
+def mean_psnr(held: list[Held], scale: int, made: list[NDArray[np.uint8]]) -> float:
     """Return the mean PSNR of the luma over the held-out pictures, in dB, at most 100 each."""
-    values = [psnr_y(upscale(item.low), item.high, scale) for item in held]
+    values = [psnr_y(one, item.high, scale) for one, item in zip(made, held, strict=True)]
     return float(np.mean(np.minimum(values, _MOST_DECIBELS)))
 
 
@@ -90,30 +90,33 @@ class Watch:
 
     def measure(self, step: int, journal: Journal, progress: Progress) -> None:
         """Measure after ``step`` steps, and tell."""
-        psnr = mean_psnr(self.held, self.scale, self._upscale)
+        made = [self._upscale(item.low) for item in self.held]
+        psnr = mean_psnr(self.held, self.scale, made)
         journal.write(step, psnr_y=psnr, psnr_y_bicubic=self.bicubic_psnr)
         progress.say(f"step {step}: {psnr:.2f} dB, bicubic {self.bicubic_psnr:.2f} dB")
         if self.texture:
-            self._measure_texture(step, journal, progress)
+            self._measure_texture(step, made, journal, progress)
 
     def sample(self, step: int, run: Path) -> None:
         """Write the sheet of ``step`` steps into a run."""
         sheet = run / "samples" / f"{step:09}.png"
         write_samples(sheet, self.held, self.scale, self._upscale)
 
-    def _measure_texture(self, step: int, journal: Journal, progress: Progress) -> None:
+    def _measure_texture(
+        self, step: int, made: list[NDArray[np.uint8]], journal: Journal, progress: Progress
+    ) -> None:
         """Compare the texture after ``step`` steps with the truth's, and tell.
 
         Pictures that are too small for it are left out; with none left, nothing is told.
         """
-        examples = [
-            Example(str(index), self.scale, item.high, item.low)
-            for index, item in enumerate(self.held)
+        large = [
+            (one, Example("held out", self.scale, item.high, item.low))
+            for one, item in zip(made, self.held, strict=True)
             if least_side(self.scale) <= min(item.high.shape[:2])
         ]
-        if not examples:
+        if not large:
             return
-        texture = measure_texture([self._upscale(one.low) for one in examples], examples)
+        texture = measure_texture([one for one, _ in large], [example for _, example in large])
         journal.write(
             step,
             spectral_peak=texture.spectral_peak,

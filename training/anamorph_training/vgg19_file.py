@@ -22,7 +22,7 @@ from anamorph_training.networks.vgg19 import SRGAN_LAYER, WIDTHS, VGG19Features
 _ACCEPTED: Final = "torchvision's vgg19-dcbb9e9d.pth, or its tensors as .safetensors"
 _PREFIX: Final = "features."
 # torchvision names a file by the first digits of its SHA-256.
-_DIGITS_IN_NAME: Final = re.compile(r"-([0-9a-f]{8})\.pth", re.IGNORECASE)
+_DIGITS_IN_NAME: Final = re.compile(r"-([0-9a-f]{8})\.pth\Z", re.IGNORECASE)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 _NAMED_CODE: Final = re.compile(r"GLOBAL ([\w.]{1,80})")  # in PyTorch's refusal to unpickle it
 

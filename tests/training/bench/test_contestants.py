@@ -71,6 +71,16 @@ def test_an_engine_that_fails_says_why(tmp_path: Path) -> None:
             contestant.run()
 
 
+def test_an_engine_that_was_killed_is_named_and_leaves_no_files(tmp_path: Path) -> None:
+    with Contestant(engine(tmp_path, "doubling")) as contestant:
+        folder = Path(contestant._folder.name)
+        contestant._process.kill()
+        contestant._process.wait()
+        with pytest.raises(UnavailableError, match="stand-in"):
+            contestant.run()
+    assert not folder.exists()
+
+
 def test_a_python_that_is_not_there_is_named(tmp_path: Path) -> None:
     absent = Engine("stand-in", "any.py:any", python=tmp_path / "python", cure="make it")
     with pytest.raises(UnavailableError, match=r"python cannot be started \(No such .*; make it"):

@@ -1,17 +1,21 @@
 """A start from another run: what is taken over, what stays fresh, and what is told of it."""
 
 import dataclasses
+import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from tests.training.conftest import smooth_picture
 
+from anamorph.card import Ancestor
 from anamorph.errors import InputError
 from anamorph.picture import Picture
-from anamorph_training.loop.checkpoints import load_ema, newest_checkpoint
+from anamorph_training.loop.checkpoints import load_ema, save_checkpoint
 from anamorph_training.loop.warm_start import describe_start, load_weights
 from anamorph_training.networks.repsr import RepSR
 from anamorph_training.recipes.repsr import Config, build, train
@@ -55,11 +59,16 @@ def test_a_run_begins_with_the_weights_and_tells_of_them_for_ever(
         torch.testing.assert_close(after[name], value, rtol=0, atol=1e-6)
     told = json.loads((tmp_path / "second" / "provenance.json").read_text())["start"]
     assert (told["recipe"], told["steps"]) == ("repsr", 2)
-    assert told == describe_start(tmp_path / "first")
+    assert told == describe_start(tmp_path / "first", tmp_path / "none")
+    assert (
+        told["datasets"] == json.loads((tmp_path / "first/provenance.json").read_text())["datasets"]
+    )
+    file = tmp_path / "first" / "checkpoints" / "000000002.safetensors"
+    assert told["checkpoint"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert len(told["checkpoint"]) == 64
-    # A resumed run needs the first no more.
+    shutil.rmtree(tmp_path / "first")  # a resumed run needs it no more
     (tmp_path / "second" / "provenance.json").unlink()
-    train(dataclasses.replace(config, start=None), tmp_path / "second")
+    train(config, tmp_path / "second")
     again = json.loads((tmp_path / "second" / "provenance.json").read_text())
     assert again["start"] == told
 
@@ -78,7 +87,29 @@ def test_weights_of_another_width_are_refused(first: Config, tmp_path: Path) -> 
         load_weights(RepSR(channels=12, blocks=1), tmp_path / "first")
 
 
-def test_the_newest_checkpoint_is_the_last(first: Config, tmp_path: Path) -> None:
-    assert newest_checkpoint(tmp_path / "first").name == "000000002.safetensors"
+def test_what_is_told_belongs_to_the_weights_that_are_taken(first: Config, tmp_path: Path) -> None:
+    checkpoints = tmp_path / "first" / "checkpoints"
+    damaged = checkpoints / "000000002.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    told = describe_start(tmp_path / "first", tmp_path / "none")
+    assert told is not None
+    assert told["steps"] == 1
+    whole = (checkpoints / "000000001.safetensors").read_bytes()
+    assert told["checkpoint"] == hashlib.sha256(whole).hexdigest()
+
+
+def test_a_run_without_checkpoint_or_history_is_refused(first: Config, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no checkpoint"):
-        newest_checkpoint(tmp_path / "data")
+        describe_start(tmp_path / "data", tmp_path / "none")
+    save_checkpoint(tmp_path / "bare", 1, {"average": {}})
+    with pytest.raises(InputError, match="does not say where its weights come from"):
+        describe_start(tmp_path / "bare", tmp_path / "none")
+
+
+def test_starts_of_starts_are_told_in_the_card(first: Config, tmp_path: Path) -> None:
+    train(dataclasses.replace(first, start=tmp_path / "first"), tmp_path / "second")
+    told = describe_start(tmp_path / "second", tmp_path / "none")
+    ancestor = msgspec.convert(told, Ancestor)
+    assert ancestor.start is not None
+    assert (ancestor.steps, ancestor.start.steps) == (2, 2)
+    assert ancestor.start.datasets[0].items == 2

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -121,7 +122,8 @@ class Contestant:
         self._process.wait()
         for pipe in pipes:
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):  # an order that nobody read is flushed again
+                    pipe.close()
         self._folder.cleanup()
 
     def _order(self, line: str) -> None:

@@ -53,13 +53,11 @@ def eager(*, recipe: str, config: dict[str, Any], threads: int) -> Prepared:
     """Prepare PyTorch with the network built anew: its speed does not depend on its weights."""
     import torch
 
+    from anamorph_training.networks.repsr import fold_branches
     from anamorph_training.rebuilding import rebuild
 
     network = rebuild(recipe, config).eval()
-    for name, module in list(network.named_modules()):
-        # Branches that export folds into one convolution are folded here too, to be fair.
-        if callable(folded := getattr(module, "folded", None)):
-            network.set_submodule(name, folded())
+    fold_branches(network)  # as export does, to be fair
     torch.set_num_threads(threads)
 
     def run(batch: NDArray[Any]) -> NDArray[Any]:
@@ -94,4 +92,4 @@ def openvino(*, model: str, precision: str | None, threads: int) -> Prepared:
         "threads": str(compiled.get_property("INFERENCE_NUM_THREADS")),
         "chip": ", ".join(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
     }
-    return lambda batch: np.array(request.infer([batch])[0]), facts
+    return lambda batch: np.array(request.infer([batch], share_outputs=True)[0]), facts

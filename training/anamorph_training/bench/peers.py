@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -215,10 +215,7 @@ def _qualities(engines: Mapping[str, Engine], scale: int, folder: Path) -> list[
         for name in (PEER, OURS) if wanted == scale else (PEER,):
             engine = engines[name]
             if name == PEER:
-                options = dict(engine.options) | {"scale": wanted}
-                engine = Engine(
-                    name, engine.function, options, engine.threads, engine.python, engine.cure
-                )
+                engine = replace(engine, options={**engine.options, "scale": wanted})
             sets = [part for part in known if (folder / part / f"x{wanted}").is_dir()]
             if not sets:
                 continue

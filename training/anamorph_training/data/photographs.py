@@ -124,7 +124,7 @@ def prepare_photographs(
     files = [pair.source for pair in training]
     copies = [pair for zoom in zooms for pair in _shrunk(prepare, files, zoom)]
     held = crop_holdout(held_out, choice.scale, degrade)
-    baseline = mean_psnr(held, choice.scale, partial(bicubic, scale=choice.scale))
+    baseline = mean_psnr(held, choice.scale, [bicubic(item.low, choice.scale) for item in held])
     return Photographs(training + copies, held, dataset, baseline)
 
 

@@ -70,19 +70,17 @@ def upscale(
     examples = _read(pairs, data, scale, degradation, seed)
     if texture:
         check_sizes(examples)
-    results, pictures = [], []
-    methods = _methods(model, tta=tta)
-    for name, ensemble in methods:
+    results, pictures, methods = [], [], _methods(model, tta=tta)
+    for name, mark in methods:
         enlarge = find_method(
-            name, examples[0].scale, device=device, threads=threads, tta=bool(ensemble)
+            name, examples[0].scale, device=device, threads=threads, tta=bool(mark)
         )
-        result, made = measure(name + ensemble, enlarge, examples)
+        result, made = measure(name + mark, enlarge, examples)
         results.append(result)
         pictures.append(made)
     if sheet is not None:
-        titles = [Path(name).stem + ensemble for name, ensemble in methods]
-        write_crops(sheet, examples, titles, pictures)
-    textures = [measure_texture(made, examples) for made in pictures if texture]
+        write_crops(sheet, examples, [Path(name).stem + mark for name, mark in methods], pictures)
+    textures = [measure_texture(made, examples) for made in pictures] if texture else []
     if json:
         described: dict[str, Any] = {"set": str(pairs or data), "scale": examples[0].scale}
         if degradation == "practical":

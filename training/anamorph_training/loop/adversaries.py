@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
+import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
@@ -57,6 +58,12 @@ class Adversaries(Generic[Network]):
         """The generator's learning rate of this step."""
         rate: float = self.optimizers[0].param_groups[0]["lr"]
         return rate
+
+    def generate(self, given: Tensor, *, learning: bool) -> Tensor:
+        """Run the generator; without ``learning`` no gradient will be asked of it."""
+        with torch.set_grad_enabled(learning):
+            made: Tensor = self.generator(given)
+        return made
 
 
 def set_up_adversaries(

@@ -42,7 +42,7 @@ def save_checkpoint(run: Path, step: int, state: dict[str, Any]) -> Path:
     rest = _detach(state, "", tensors)
     folder = run / _FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{step:09d}.safetensors"
+    target = checkpoint_file(run, step)
     temporary = folder / f"{step:09d}.tmp"
     save_file(tensors, temporary, metadata={"state": json.dumps(rest), "step": str(step)})
     with temporary.open("rb+") as stream:
@@ -138,15 +138,14 @@ def load_ema(run: Path) -> dict[str, Tensor]:
     return average
 
 
-def newest_checkpoint(run: Path) -> Path:
-    """Return the file of a run's last checkpoint.
+def has_checkpoint(run: Path) -> bool:
+    """Return whether a run has got as far as a checkpoint, whole or damaged."""
+    return bool(_newest_first(run))
 
-    Raises:
-        InputError: The run has none.
-    """
-    for file in _newest_first(run):
-        return file
-    raise InputError(f"{run}: holds no checkpoint; train it first: anamorph train")
+
+def checkpoint_file(run: Path, step: int) -> Path:
+    """Return the file of the checkpoint after ``step`` steps."""
+    return run / _FOLDER / f"{step:09d}.safetensors"
 
 
 def _newest_first(run: Path) -> list[Path]:

@@ -67,7 +67,7 @@ def check_datasets(run: Path, kept: Record | None, datasets: "list[Dataset]") ->
     Raises:
         InputError: The data have changed since the last checkpoint.
     """
-    before = kept or _read(run)
+    before = kept or read_provenance(run)
     if before is None:
         return
     if [one["digest"] for one in before["datasets"]] != [one.digest for one in datasets]:
@@ -90,12 +90,13 @@ def mend_provenance(run: Path, record: Record) -> None:
         run: Folder of the run.
         record: As of that checkpoint.
     """
-    found = _read(run)
+    found = read_provenance(run)
     if found is None or found.get("steps") != record["steps"]:
         write_provenance(run, record)
 
 
-def _read(run: Path) -> Record | None:
+def read_provenance(run: Path) -> Record | None:
+    """Return what ``provenance.json`` holds; None where there is none, or a damaged one."""
     try:
         record: Record = json.loads((run / _FILE).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

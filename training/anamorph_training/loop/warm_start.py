@@ -1,15 +1,19 @@
 """Start a network from the weights of another run."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from anamorph.errors import InputError
-from anamorph_training.loop.checkpoints import load_ema, newest_checkpoint
+from anamorph_training.loop.checkpoints import (
+    checkpoint_file,
+    has_checkpoint,
+    load_checkpoint,
+    load_ema,
+)
+from anamorph_training.loop.provenance import Record, read_provenance
 
 
 def load_weights(network: nn.Module, run: Path) -> list[str]:
@@ -86,21 +90,31 @@ def take_over(
     report(f"{run}: its weights are taken over; fresh are: {', '.join(fresh) or 'none'}")
 
 
-def describe_start(run: Path) -> dict[str, Any]:
-    """Return the fields of `anamorph.card.Ancestor` for a run's last checkpoint.
+def describe_start(start: Path | None, run: Path) -> Record | None:
+    """Return the fields of `anamorph.card.Ancestor` for the checkpoint that a run begins with.
+
+    Args:
+        start: Folder of the other run.
+        run: Folder of the run itself; once it has a checkpoint of its own, nothing is read, and
+            None returned.
 
     Raises:
-        InputError: The folder is no run, or does not say where its weights come from.
+        InputError: ``start`` is no run, or does not say where its weights come from.
     """
-    if not run.is_dir():
-        raise InputError(f"{run}: no such folder; give the folder of a run (--start)")
-    try:
-        record = json.loads((run / "provenance.json").read_text(encoding="utf-8"))
-        with newest_checkpoint(run).open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except (OSError, ValueError) as error:
+    if start is None or has_checkpoint(run):
+        return None
+    if not start.is_dir():
+        raise InputError(f"{start}: no such folder; give the folder of a run (--start)")
+    found = load_checkpoint(start)
+    if found is None:
+        raise InputError(f"{start}: holds no checkpoint; train it first: anamorph train")
+    step, state = found
+    record = state.get("record") or read_provenance(start)
+    if record is None:
         raise InputError(
-            f"{run}: cannot be read ({error}); continue it to its next checkpoint"
-        ) from None
-    kept = ("recipe", "steps", "cpu_hours", "gpu_hours", "code_revision")
+            f"{start}: does not say where its weights come from; continue it to its next checkpoint"
+        )
+    with checkpoint_file(start, step).open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    kept = ("recipe", "steps", "cpu_hours", "gpu_hours", "datasets", "code_revision", "start")
     return {**{name: record[name] for name in kept if name in record}, "checkpoint": digest}

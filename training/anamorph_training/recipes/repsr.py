@@ -12,6 +12,8 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
 
 from anamorph import cli
 from anamorph_training.data.holdout import save_holdout
@@ -36,7 +38,8 @@ from anamorph_training.loop.schedule import warm_cosine
 from anamorph_training.loop.warm_start import describe_start, take_over
 from anamorph_training.losses import l1
 from anamorph_training.networks.repsr import Block, RepSR
-from anamorph_training.options import Extent, Positive, Rate, Share
+from anamorph_training.options import Extent, Positive, Rate, Share, Zooms
+from anamorph_training.practical import MARGIN, degrade
 from anamorph_training.validation import Watch
 
 RECIPE: Final = "repsr"
@@ -74,7 +77,7 @@ class Config:
 
     steps: Positive = 15_000
     """Length of the run, in optimiser steps."""
-    zooms: tuple[float, ...] = (0.75, 0.5)
+    zooms: Zooms = (0.75, 0.5)
     """Learn also from pictures shrunk to these shares of their sides: sharper, and more of them."""
     batch: Positive = 16
     """Crops per step."""
@@ -131,17 +134,11 @@ def build(config: Config) -> RepSR:
 
 
 def _degrade(config: Config) -> Degrade | None:
-    if config.degradation == "bicubic":
-        return None
-    from anamorph_training.practical import degrade
-
-    return degrade
+    return degrade if config.degradation == "practical" else None
 
 
 def _draw(step: int, *, config: Config, pictures: Photographs) -> tuple[Tensor, Tensor]:
     """Draw the batch of a step, counted from 0: the last ones of larger crops."""
-    from anamorph_training.practical import MARGIN
-
     late = step >= config.steps * (1 - config.late_share)
     return draw_batch(
         step,
@@ -152,6 +149,16 @@ def _draw(step: int, *, config: Config, pictures: Photographs) -> tuple[Tensor, 
         seed=config.seed,
         degrade=_degrade(config),
         margin=MARGIN,
+    )
+
+
+def _optimizers(config: Config, network: RepSR) -> list[Optimizer]:
+    return make_optimizers(
+        network,
+        method=config.optimizer,
+        rate=config.learning_rate,
+        other_rate=config.bias_learning_rate,
+        beta2=config.beta2,
     )
 
 
@@ -176,17 +183,11 @@ def train(config: Config, out: Path) -> None:
     fabric = start_fabric(
         device=config.device, precision=config.precision, threads=config.threads, seed=config.seed
     )
-    ancestor = describe_start(config.start) if config.start else None
+    ancestor = describe_start(config.start, out)
     open_run(out, RECIPE, config)
     progress = Progress(config.steps)
     network = build(config)
-    made = make_optimizers(
-        network,
-        method=config.optimizer,
-        rate=config.learning_rate,
-        other_rate=config.bias_learning_rate,
-        beta2=config.beta2,
-    )
+    made = _optimizers(config, network)
     model, *optimizers = fabric.setup(network, *made)
     average = start_average(network)
     parts: dict[str, Part] = {"network": network, "average": average, **number(made)}
@@ -201,7 +202,7 @@ def train(config: Config, out: Path) -> None:
     pictures = prepare_photographs(
         config,
         found,
-        patch=max(config.patch, config.late_patch),
+        patch=max(config.patch, config.late_patch if config.late_share else 0),
         report=progress.say,
         degrade=_degrade(config),
         zooms=config.zooms,
@@ -226,7 +227,7 @@ def train(config: Config, out: Path) -> None:
                 optimizer.zero_grad()
             loss = l1(model(fabric.to_device(low)), fabric.to_device(high))
             fabric.backward(loss)
-            norm = fabric.clip_gradients(model, optimizers[0], max_norm=config.clip)
+            norm = clip_grad_norm_(network.parameters(), config.clip)
             for optimizer in optimizers:
                 optimizer.step()
             update_average(average, network, decay=config.average_decay, step=step - 1)

@@ -55,13 +55,14 @@ from anamorph_training.losses import (
 from anamorph_training.networks.repsr import Block, RepSR
 from anamorph_training.networks.srgan import Discriminator
 from anamorph_training.networks.vgg19 import VGG19Features
-from anamorph_training.options import Extent, Positive, Rate, Share, Weight
+from anamorph_training.options import Extent, Positive, Rate, Share, Weight, Zooms
 from anamorph_training.validation import Watch
 from anamorph_training.vgg19_file import hash_file, load_vgg19
 
 RECIPE: Final = "srgan"
 _SIDE_STEP: Final = 16  # the discriminator halves its pictures four times
 _GRID_REACH: Final = 8  # low-resolution pixels over which a grid is looked for
+_LEAST_PATCH: Final = 5  # low-resolution pixels, of which consistency leaves the edges out
 _BETA1: Final = 0.9  # of both Adams; the paper's
 
 
@@ -105,7 +106,7 @@ class Config:
     """Length of the run, in steps of the discriminator; the network steps in all but the first."""
     discriminator_warm_up: Extent = 200
     """Steps at the start in which the discriminator learns alone."""
-    zooms: tuple[float, ...] = (0.75, 0.5)
+    zooms: Zooms = (0.75, 0.5)
     """Learn also from pictures shrunk to these shares of their sides: sharper, and more of them."""
     batch: Positive = 16
     """Crops per step."""
@@ -169,12 +170,12 @@ def build(config: Config) -> RepSR:
 def _find(config: Config) -> Found:
     """Find the photographs; refuse first what cannot work."""
     side = config.patch * config.scale
-    if side % _SIDE_STEP:
+    if side % _SIDE_STEP or config.patch < _LEAST_PATCH:
         step = _SIDE_STEP // math.gcd(_SIDE_STEP, config.scale)
         raise InputError(
             f"patch {config.patch} at scale {config.scale} makes crops of {side} pixels, but the "
-            f"discriminator takes multiples of {_SIDE_STEP}; "
-            f"give --patch {math.ceil(config.patch / step) * step}"
+            f"discriminator takes multiples of {_SIDE_STEP}, made of {_LEAST_PATCH} or more; "
+            f"give --patch {math.ceil(max(config.patch, _LEAST_PATCH) / step) * step}"
         )
     if config.vgg_sha256 and not config.vgg:
         raise InputError(
@@ -196,12 +197,11 @@ def _see(config: Config, fabric: Fabric) -> tuple[Config, VGG19Features | None]:
     return config, seeing
 
 
-def _set_up(config: Config, fabric: Fabric) -> tuple[Adversaries[RepSR], Record | None]:
+def _set_up(config: Config, fabric: Fabric, out: Path) -> tuple[Adversaries[RepSR], Record | None]:
     """Return both networks, and the run that the first begins with."""
-    network, ancestor = build(config), None
-    if config.start:
+    network, ancestor = build(config), describe_start(config.start, out)
+    if config.start and ancestor:
         fill(network, config.start)
-        ancestor = describe_start(config.start)
     discriminator = Discriminator(
         side=config.patch * config.scale,
         channels=config.discriminator_channels,
@@ -267,7 +267,7 @@ def _compare(
         "grid": (config.grid_weight, grid(fake, high, config.scale, reach)),
         "adversarial": (config.adversarial_weight, adversarial_generator(critic.judge(features))),
     }
-    if vgg is not None:
+    if config.perceptual_weight and vgg is not None:
         terms["perceptual"] = (config.perceptual_weight, perceptual(seen, real, vgg))
     elif config.perceptual_weight:
         with torch.no_grad():
@@ -314,7 +314,7 @@ def train(config: Config, out: Path) -> None:
         device=config.device, precision=config.precision, threads=config.threads, seed=config.seed
     )
     config, vgg = _see(config, fabric)
-    both, ancestor = _set_up(config, fabric)
+    both, ancestor = _set_up(config, fabric, out)
     open_run(out, RECIPE, config)
     progress = Progress(config.steps)
     resumed, ancestor = _resume(out, config, both, ancestor, progress.say)
@@ -341,7 +341,7 @@ def train(config: Config, out: Path) -> None:
         for step, pair in enumerate(batches, start=resumed.step + 1):
             low, high = fabric.to_device(pair)
             scale_rates(both.optimizers, _learning_share(config, step - 1))
-            fake = both.generator(low)
+            fake = both.generate(low, learning=step > config.discriminator_warm_up)
 
             both.critic.requires_grad_(True)
             both.critic_optimizer.zero_grad()
@@ -351,7 +351,7 @@ def train(config: Config, out: Path) -> None:
             both.critic_optimizer.step()
             meter.add(**judged, discriminator_gradient_norm=norm)
 
-            if step > config.discriminator_warm_up:
+            if fake.requires_grad:
                 both.critic.requires_grad_(False)  # it passes the gradient on, and keeps none
                 both.optimizer.zero_grad()
                 compared = _compare(config, both.critic, vgg, low, high, fake, step)
