@@ -78,7 +78,7 @@ candidates: setup
 
 # Export the zoo's models through the gate and list them in the manifest
 export-zoo: setup
-    {{export}} runs/photo-x4 --output {{zoo}}/photo-x4.onnx {{sets_x4}} \
+    {{export}} runs/photo-x4 --model-version 2 --output {{zoo}}/photo-x4.onnx {{sets_x4}} \
         --description "Enlarges photographs four times along each side, as faithfully as it can."
     {{export}} runs/photo-x2 --output {{zoo}}/photo-x2.onnx {{sets_x2}} \
         --description "Enlarges photographs twice along each side, as faithfully as it can."
