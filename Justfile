@@ -67,7 +67,7 @@ train-zoo: setup
         --degradation practical
     {{bin}}/anamorph train srgan {{photos}} --out runs/photo-x4-gan --start runs/photo-x4
 
-# Compare candidates for the zoo's network at a small equal budget; table in docs/RESULTS.md
+# Compare candidates for the zoo's network at a small equal budget
 candidates: setup
     {{candidate}} --out runs/candidates/adam --no-branches --optimizer adam
     {{candidate}} --out runs/candidates/residual --no-branches

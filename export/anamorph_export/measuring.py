@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from anamorph.card import Metric
 from anamorph.errors import InputError
-from anamorph_training.evaluation.texture import Texture, least_side, measure_texture
+from anamorph_training.evaluation.texture import Texture, measure_large
 from anamorph_training.evaluation.upscaling import (
     Example,
     find_method,
@@ -97,20 +95,8 @@ def measure_file(
         psnr_y_bicubic=bicubic.psnr_y,
         ssim_y=model.ssim_y,
         ssim_y_bicubic=bicubic.ssim_y,
-        texture=_texture(pictures, examples) if texture else None,
+        texture=measure_large(pictures, examples) if texture else None,
     )
-
-
-def _texture(pictures: Sequence[NDArray[np.uint8]], examples: Sequence[Example]) -> Texture | None:
-    """Measure the pictures that are large enough; None where none is."""
-    large = [
-        (picture, example)
-        for picture, example in zip(pictures, examples, strict=True)
-        if least_side(example.scale) <= min(example.high.shape[:2])
-    ]
-    if not large:
-        return None
-    return measure_texture([picture for picture, _ in large], [example for _, example in large])
 
 
 def read_holdout(run: Path, scale: int) -> list[Example]:

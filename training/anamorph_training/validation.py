@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from anamorph_training.data.holdout import Held
 from anamorph_training.data.patches import to_tensor
 from anamorph_training.degradation import imresize, to_uint8
-from anamorph_training.evaluation.texture import least_side, measure_texture
+from anamorph_training.evaluation.texture import measure_large
 from anamorph_training.evaluation.upscaling import Example
 from anamorph_training.loop.journal import Journal, Progress
 from anamorph_training.metrics import psnr_y
@@ -109,14 +109,10 @@ class Watch:
 
         Pictures that are too small for it are left out; with none left, nothing is told.
         """
-        large = [
-            (one, Example("held out", self.scale, item.high, item.low))
-            for one, item in zip(made, self.held, strict=True)
-            if least_side(self.scale) <= min(item.high.shape[:2])
-        ]
-        if not large:
+        examples = [Example("held out", self.scale, item.high, item.low) for item in self.held]
+        texture = measure_large(made, examples)
+        if texture is None:
             return
-        texture = measure_texture([one for one, _ in large], [example for _, example in large])
         journal.write(
             step,
             spectral_peak=texture.spectral_peak,

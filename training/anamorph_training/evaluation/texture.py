@@ -247,6 +247,18 @@ def measure_texture(pictures: Sequence[Pixels], examples: Sequence[Example]) -> 
     )
 
 
+def measure_large(pictures: Sequence[Pixels], examples: Sequence[Example]) -> Texture | None:
+    """Do as `measure_texture`, leaving out what is too small for it; None where nothing is left."""
+    large = [
+        (picture, example)
+        for picture, example in zip(pictures, examples, strict=True)
+        if least_side(example.scale) <= min(example.high.shape[:2])
+    ]
+    if not large:
+        return None
+    return measure_texture([picture for picture, _ in large], [example for _, example in large])
+
+
 def _geometric_mean(ratios: Sequence[float]) -> float:
     return float(np.exp(np.mean(np.log(ratios))))
 

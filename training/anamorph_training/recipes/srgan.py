@@ -68,7 +68,7 @@ _BETA1: Final = 0.9  # of both Adams; the paper's
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What decides a run; the defaults are the zoo's photo-x4-gan."""
+    """What decides a run."""
 
     data: Path
     """Folder of photographs to learn from, searched with its sub-folders."""
