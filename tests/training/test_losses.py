@@ -13,6 +13,7 @@ from anamorph_training.degradation import imresize
 from anamorph_training.losses import (
     adversarial_discriminator,
     adversarial_generator,
+    adversarial_relative,
     consistency,
     feature_matching,
     grid,
@@ -50,7 +51,20 @@ def test_grid_is_zero_for_equal_pictures_and_for_other_colours() -> None:
 def test_grid_measures_what_repeats_with_its_period() -> None:
     image = noise(1, 3, 32, 32)
     found = grid(image + 0.1 * comb(4, 32), image, 4, 4).item()
-    assert found == pytest.approx(0.1 * comb(4, 4).abs().mean().item(), abs=1e-6)
+    one = 0.1 * comb(4, 4)
+    square = one.abs().mean()
+    row, column = ((one - one.mean(axis, keepdim=True)).abs().mean() for axis in (1, 0))
+    assert found == pytest.approx(((square + row + column) / 3).item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+def test_grid_minds_dots_along_an_edge_more_than_an_edge_out_of_place(axis: int) -> None:
+    image = torch.zeros(1, 1, 32, 32)
+    edge, dots = image.clone(), image.clone()
+    edge.select(axis, 13).fill_(0.1)
+    dots.select(axis, 13)[..., ::4] = 0.4
+    assert l1(dots, image).item() == pytest.approx(l1(edge, image).item())
+    assert grid(dots, image, 4, 8).item() > 1.5 * grid(edge, image, 4, 8).item()
 
 
 def test_grid_leaves_other_texture_nearly_free() -> None:
@@ -101,6 +115,14 @@ def test_adversarial_losses_are_cross_entropies() -> None:
     expected = -(0.9 * right.log() + 0.1 * (1 - right).log()).mean() - (1 - wrong).log().mean()
     torch.testing.assert_close(adversarial_discriminator(real, fake, 0.1), expected)
     torch.testing.assert_close(adversarial_generator(fake), -wrong.log().mean())
+
+
+def test_relative_loss_compares_partners_alone() -> None:
+    real, fake = noise(5) * 4 - 1, noise(5, seed=1) * 4 - 3
+    expected = -(real - fake).sigmoid().log().mean()
+    torch.testing.assert_close(adversarial_relative(real, fake), expected)
+    torch.testing.assert_close(adversarial_relative(real + 9, fake + 9), expected)
+    assert adversarial_relative(real, real).item() == pytest.approx(math.log(2))
 
 
 def test_smoothing_is_least_where_the_discriminator_says_its_label() -> None:

@@ -24,22 +24,26 @@ def grid(prediction: Tensor, target: Tensor, period: int, reach: int) -> Tensor:
     """Mean absolute difference of what repeats every ``period`` pixels.
 
     Pixel shuffle makes each of the ``period`` ** 2 sub-pixels by weights of its own, and a network
-    that is trained to deceive lets them drift apart: a grid (Odena et al., 2016). Each sub-pixel
-    is averaged over squares of ``reach`` periods a side, less the mean of all in the square:
-    detail of any other period averages out and stays free.
+    that is trained to deceive lets them drift apart: a grid (Odena et al., 2016), or dots along an
+    edge. Each sub-pixel is averaged over squares of ``reach`` periods a side, and over rows and
+    columns as long, less the mean of all that lie in the same square, row or column: detail of any
+    other period averages out and stays free.
 
     Args:
         prediction: float32 (batch, channels, height, width).
         target: Of the same shape; both sides multiples of ``period`` * ``reach``.
         period: Of the grid, in pixels.
-        reach: Side of the squares, in periods.
+        reach: Side of the squares, length of the rows and columns, in periods.
     """
     difference = F.pixel_unshuffle(prediction - target, period)  # (b, c * p * p, h / p, w / p)
     assert all(side % reach == 0 for side in difference.shape[2:])
-    pooled = F.avg_pool2d(difference, reach)
-    batch, channels, *size = pooled.shape
-    means = pooled.view(batch, channels // period**2, period**2, *size)
-    return (means - means.mean(2, keepdim=True)).abs().mean()
+    terms = []
+    for window, phases in (((reach, reach), (2, 3)), ((1, reach), (3,)), ((reach, 1), (2,))):
+        pooled = F.avg_pool2d(difference, window)
+        batch, channels, *size = pooled.shape
+        means = pooled.view(batch, channels // period**2, period, period, *size)
+        terms.append((means - means.mean(phases, keepdim=True)).abs().mean())
+    return torch.stack(terms).mean()
 
 
 def consistency(prediction: Tensor, low: Tensor, scale: int) -> Tensor:
@@ -93,6 +97,21 @@ def adversarial_generator(fake_logits: Tensor) -> Tensor:
         fake_logits: float32, any shape.
     """
     return F.softplus(-fake_logits).mean()  # -log(sigmoid(x)) = softplus(-x)
+
+
+def adversarial_relative(better: Tensor, worse: Tensor) -> Tensor:
+    """Cross entropy of a discriminator that should find one of two partners more real.
+
+    The mean of ``-log sigmoid(better - worse)``; log 2 where it cannot tell them apart. Partners
+    show the same, so that only how they look decides, and no pair is told apart by what it shows.
+    Jolicoeur-Martineau, "The Relativistic Discriminator", 2019, RpGAN.
+
+    Args:
+        better: float32 (batch,), logits of what should seem real: photographs, for the
+            discriminator; fakes, for the generator.
+        worse: Likewise, of each one's partner.
+    """
+    return F.softplus(worse - better).mean()
 
 
 def feature_matching(fake_features: Sequence[Tensor], real_features: Sequence[Tensor]) -> Tensor:

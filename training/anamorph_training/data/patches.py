@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from anamorph_training.data.pairs import Pair
@@ -108,6 +109,8 @@ class Prefetch(Generic[T]):
     """Call ``draw(step)`` for rising steps in a thread, a few steps ahead of the trainer.
 
     Use as a context manager and iterate; `waited` holds the seconds that the trainer waited.
+    NumPy's matrix products run on one thread meanwhile: others would spin while they wait for the
+    next, on the cores of the trainer.
     """
 
     def __init__(self, draw: Callable[[int], T], *, start: int, stop: int, ahead: int = 4) -> None:
@@ -117,14 +120,18 @@ class Prefetch(Generic[T]):
         self._ready: queue.Queue[T | BaseException] = queue.Queue(maxsize=ahead)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
+        self._limit: threadpool_limits | None = None
 
     def __enter__(self) -> "Prefetch[T]":
+        self._limit = threadpool_limits(limits=1, user_api="blas")
         self._thread.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._stopping.set()
         self._thread.join()
+        if self._limit:
+            self._limit.restore_original_limits()
 
     def __iter__(self) -> Iterator[T]:
         for _ in self._steps:

@@ -46,6 +46,7 @@ from anamorph_training.loop.warm_start import describe_start, fill
 from anamorph_training.losses import (
     adversarial_discriminator,
     adversarial_generator,
+    adversarial_relative,
     consistency,
     feature_matching,
     grid,
@@ -133,8 +134,11 @@ class Config:
     """Of the difference of features, VGG19's or the discriminator's."""
     adversarial_weight: Weight = 0.01
     """Of the cross entropy, in nats, of passing for a photograph: more is sharper, and bolder."""
+    relative: bool = True
+    """Have the discriminator tell each fake from the photograph that it stands for; without, the
+    paper's, it judges each by itself."""
     smoothing: Share = 0.1
-    """What the label of real pictures falls short of 1: keeps the discriminator from certainty."""
+    """Without relative: what the label of real pictures falls short of 1, against certainty."""
     average_decay: Share = 0.999
     """Share of the averaged weights that stays, per step."""
     seed: Extent = 1
@@ -242,10 +246,12 @@ def _judge(
     """Return the discriminator's loss, and the share of pictures that it is right about."""
     # Each by itself: batch norm over both together would tell each of the other.
     on_real, on_fake = (critic(one) for one in shift(high, fake, seed=config.seed, step=step))
-    return {
-        "discriminator": adversarial_discriminator(on_real, on_fake, config.smoothing),
-        "right_answers": torch.cat([on_real > 0, on_fake < 0]).float().mean(),
-    }
+    if config.relative:
+        loss, right = adversarial_relative(on_real, on_fake), on_real > on_fake
+    else:
+        loss = adversarial_discriminator(on_real, on_fake, config.smoothing)
+        right = torch.cat([on_real > 0, on_fake < 0])
+    return {"discriminator": loss, "right_answers": right.float().mean()}
 
 
 def _compare(
@@ -260,18 +266,23 @@ def _compare(
     """Return the network's loss, and the terms that it weighs."""
     seen, real = shift(fake, high, seed=config.seed, step=step)
     features = critic.features(seen)
+    with torch.no_grad():
+        truth = critic.features(real)
+    judgement = critic.judge(features)
+    if config.relative:
+        deceit = adversarial_relative(judgement, critic.judge(truth))
+    else:
+        deceit = adversarial_generator(judgement)
     reach = math.gcd(config.patch, _GRID_REACH)
     terms = {
         "pixel": (config.pixel_weight, l1(fake, high)),
         "consistency": (config.consistency_weight, consistency(fake, low, config.scale)),
         "grid": (config.grid_weight, grid(fake, high, config.scale, reach)),
-        "adversarial": (config.adversarial_weight, adversarial_generator(critic.judge(features))),
+        "adversarial": (config.adversarial_weight, deceit),
     }
     if config.perceptual_weight and vgg is not None:
         terms["perceptual"] = (config.perceptual_weight, perceptual(seen, real, vgg))
     elif config.perceptual_weight:
-        with torch.no_grad():
-            truth = critic.features(real)
         terms["perceptual"] = (config.perceptual_weight, feature_matching(features, truth))
     loss = torch.stack([weight * term for weight, term in terms.values()]).sum()
     return {"loss": loss, **{name: term for name, (_, term) in terms.items()}}
