@@ -63,9 +63,12 @@ train-zoo: setup
     {{repsr}} --out runs/photo-x4 --scale 4
     {{repsr}} --out runs/photo-x2 --scale 2 --start runs/photo-x4 --steps 5000
     {{repsr}} --out runs/photo-x3 --scale 3 --start runs/photo-x4 --steps 3000
-    {{repsr}} --out runs/photo-x4-real --scale 4 --start runs/photo-x4 --steps 5000 \
+    {{repsr}} --out runs/photo-x4-real --scale 4 --start runs/photo-x4 --steps 3500 \
         --degradation practical
-    {{bin}}/anamorph train srgan {{photos}} --out runs/photo-x4-gan --start runs/photo-x4
+    {{bin}}/anamorph train srgan {{photos}} --out runs/photo-x4-gan --start runs/photo-x4 --steps 6000 \
+        --batch 8 --patch 24 --adversarial-weight 0.02 --pixel-weight 0.5 --perceptual-weight 0.5 \
+        --grid-weight 20 --learning-rate 5e-5 --discriminator-learning-rate 2e-4 \
+        --check-every 500 --sample-every 1000
 
 # Compare candidates for the zoo's network at a small equal budget
 candidates: setup
