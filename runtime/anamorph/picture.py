@@ -100,6 +100,7 @@ class Picture:
 
         Raises:
             InputError: The file is missing, damaged, too large, animated or of another kind.
+            OutputError: The temporary folder cannot hold what was decoded.
         """
         file = open_picture(source, max_pixels=max_pixels)
         height, width, _ = file.pixels.shape

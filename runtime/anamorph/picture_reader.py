@@ -36,7 +36,7 @@ class PictureFile:
         name: What it was opened from, for messages.
         format: Its format.
         pixels: Its pixels, upright; libvips keeps them in memory, or in a temporary file
-            above 100 MB.
+            above 16 MB.
         metadata: What it carries besides.
     """
 
@@ -58,6 +58,7 @@ def open_picture(
     Raises:
         InputError: It is missing, empty, in no accepted format, damaged, too large, animated, or
             holds values that are no colours.
+        OutputError: The temporary folder cannot hold what was decoded.
     """
     name = BYTES if isinstance(source, bytes) else os.fspath(source)
     for lenient in (False, True):

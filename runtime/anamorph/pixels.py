@@ -1,17 +1,21 @@
 """Where tiles are read from: an array in memory, or a picture file that libvips decodes."""
 
+import re
 from functools import cached_property
 from typing import Any, Final, Protocol
 
 import numpy as np
 
-from anamorph.errors import InputError
+from anamorph.errors import InputError, OutputError
 from anamorph.vips import DTYPES, from_array, interruptibly, load_vips, one_line, to_array
 
 # Pixels over which the colours of visible pixels spread into hidden ones: standard deviation,
 # and the share of the kernel's peak at which it is cut.
 _SPREAD: Final = 4.0
 _CUT: Final = 0.01
+# What libvips says of the temporary file that decoded pixels wait in, by its name. Every error
+# here begins with "unable to write to memory", which is where pixels are read to.
+_UNWRITABLE: Final = re.compile(r'unable to write to "|write failed')
 
 GREATEST: Final = {"uint8": 255, "uint16": 65535, "float32": 1}
 
@@ -73,6 +77,7 @@ class FilePixels:
 
         Raises:
             InputError: The file is damaged there.
+            OutputError: The temporary folder cannot hold what was decoded.
         """
         return interruptibly(lambda: self._read(self._image, rows, columns))
 
@@ -94,6 +99,11 @@ class FilePixels:
         try:
             return _crop(image, rows, columns)
         except load_vips().Error as error:
+            if _UNWRITABLE.search(str(error)):
+                raise OutputError(
+                    f"{self._name}: its decoded pixels do not go into the temporary folder "
+                    f"({one_line(error)}); free some space there, or name another with TMPDIR"
+                ) from None
             raise InputError(
                 f"{self._name}: truncated or damaged ({one_line(error)}); "
                 "get a whole copy of the file"

@@ -10,9 +10,8 @@ import numpy as np
 
 from anamorph.errors import OutputError
 from anamorph.new_file import cannot_write, hidden_sibling
-from anamorph.vips import BAND_FORMATS, from_array, interpretation, load_vips
+from anamorph.vips import BAND_FORMATS, IN_MEMORY_BYTES, from_array, interpretation, load_vips
 
-_IN_MEMORY_BYTES: Final = 16 * 2**20
 _SLAB_BYTES: Final = 16 * 2**20
 
 
@@ -37,7 +36,7 @@ class Spool:
         return height * width * bands * self._dtype.itemsize
 
     def __enter__(self) -> Self:
-        on_disk = self.size > _IN_MEMORY_BYTES
+        on_disk = self.size > IN_MEMORY_BYTES
         self._check_free((2 if on_disk else 1) * self.size)
         if not on_disk:
             self._array = np.empty(self._shape, self._dtype)

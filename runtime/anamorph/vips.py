@@ -1,6 +1,7 @@
 """The one place where libvips is set up: which loaders run, how much it caches, what it says."""
 
 import logging
+import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,9 @@ from anamorph.errors import UnavailableError
 # Fuzzed widely and fed by strangers every day. VipsForeignLoadRaw reads our own spool file and is
 # never chosen by looking at a file's content.
 _LOADERS: Final = ("Jpeg", "Png", "Webp", "Tiff", "Nsgif", "Heif", "Raw")
+
+# What a decoded picture, or an enlarged one, may take before it waits on disk.
+IN_MEMORY_BYTES: Final = 16 * 2**20
 
 Result = TypeVar("Result")
 
@@ -28,6 +32,8 @@ def load_vips() -> Any:
     Raises:
         UnavailableError: pyvips or the libvips library is not there.
     """
+    # What is larger goes to a temporary file. libvips' own 100 MB would all be used before that.
+    os.environ.setdefault("VIPS_DISC_THRESHOLD", f"{IN_MEMORY_BYTES}")
     try:
         import pyvips
     except (ImportError, OSError) as error:

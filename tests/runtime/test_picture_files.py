@@ -2,6 +2,8 @@
 
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -338,3 +340,41 @@ def test_jpeg_refuses_transparency(tmp_path: Path) -> None:
 def test_quality_is_checked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="quality 101"):
         Picture(sample()).save(tmp_path / "a.jpg", quality=101)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="TMPDIR is not what is asked there")
+def test_a_temporary_folder_that_cannot_be_used_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for side in (2000, 2400):  # 12 MB and 17 MB decoded: only the second waits on disk
+        pyvips.Image.black(side, side, bands=3).copy(interpretation="srgb").pngsave(
+            str(tmp_path / f"{side}.png")
+        )
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    assert Picture.open(tmp_path / "2000.png").pixels.shape == (2000, 2000, 3)
+    with pytest.raises(OutputError, match=r"2400\.png: .*temporary folder.*name another.*TMPDIR"):
+        Picture.open(tmp_path / "2400.png")
+
+
+FULL = """
+import resource
+import sys
+from anamorph.errors import OutputError
+from anamorph.picture import Picture
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
+try:
+    Picture.open(sys.argv[1])
+except OutputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+def test_a_full_temporary_folder_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    pyvips.Image.black(2400, 2400, bands=3).copy(interpretation="srgb").pngsave(str(path))
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True
+    )
+    assert "large.png: its decoded pixels do not go into the temporary folder" in done.stdout
