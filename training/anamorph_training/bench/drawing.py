@@ -107,13 +107,16 @@ def _draw_times(axes: "Axes", costs: Sequence[Cost]) -> None:
 def _draw_memory(axes: "Axes", costs: Sequence[Cost]) -> None:
     peaks = [cost.peak_mb for cost in costs]
     axes.plot([cost.input_megapixels for cost in costs], peaks, "o-", color=_BLUE)
-    for cost in (costs[0], costs[-1]):
+    labels = [(costs[-1], "right", 9)]
+    if len(costs) > 1:  # under the line, where it leaves upwards
+        labels.append((costs[0], "left", -16 if peaks[0] < peaks[1] else 9))
+    for cost, side, offset in labels:
         axes.annotate(
             f"{cost.peak_mb:.0f} MB",
             (cost.input_megapixels, cost.peak_mb),
-            xytext=(0, 9),
+            xytext=(0, offset),
             textcoords="offset points",
-            ha="left" if cost is costs[0] and len(costs) > 1 else "right",
+            ha=side,
             fontsize=_TEXT - 1,
         )
     axes.set_ylabel("peak memory, MB", fontsize=_TEXT)

@@ -1,8 +1,8 @@
 """Enlarge photographs with invented texture: Ledig et al., SRGAN, 2017, for CPUs.
 
-Differs from RepSR's recipe in a discriminator that learns beside the network, in the losses, and
-in a start from the whole of a distortion model. From the paper it differs in the network, in a
-term that holds colours, and in features of the discriminator's own where VGG19 is not at hand.
+Differs from RepSR's recipe in a discriminator, in the losses, and in a start from the whole of a
+distortion model; from the paper in the network, in terms that hold colours and forbid grids, in
+relative judgements, and in the discriminator's own features where VGG19 is not at hand.
 """
 
 import dataclasses
@@ -135,8 +135,7 @@ class Config:
     adversarial_weight: Weight = 0.01
     """Of the cross entropy, in nats, of passing for a photograph: more is sharper, and bolder."""
     relative: bool = True
-    """Have the discriminator tell each fake from the photograph that it stands for; without, the
-    paper's, it judges each by itself."""
+    """Judge each fake against the photograph it stands for; without, the paper's, by itself."""
     smoothing: Share = 0.1
     """Without relative: what the label of real pictures falls short of 1, against certainty."""
     average_decay: Share = 0.999
@@ -182,18 +181,13 @@ def _find(config: Config) -> Found:
             f"give --patch {math.ceil(max(config.patch, _LEAST_PATCH) / step) * step}"
         )
     if config.vgg_sha256 and not config.vgg:
-        raise InputError(
-            f"vgg_sha256 is {config.vgg_sha256}, but no file has it; give the file as --vgg"
-        )
+        raise InputError(f"vgg_sha256 {config.vgg_sha256}: of no file; give the file as --vgg")
     return find_photographs(config)
 
 
 def _see(config: Config, fabric: Fabric) -> tuple[Config, VGG19Features | None]:
-    """Load VGG19, where it is given, and put its digest into the configuration.
-
-    Paths are not kept with a run; the digest is, so that a resume is held to the same weights.
-    """
-    if config.vgg is None:
+    """Load VGG19, where it is given, and note its digest, to which a resume is held."""
+    if not config.vgg:
         return config, None
     network = load_vgg19(config.vgg, sha256=config.vgg_sha256 or None)
     config = dataclasses.replace(config, vgg_sha256=hash_file(config.vgg))
@@ -206,15 +200,12 @@ def _set_up(config: Config, fabric: Fabric, out: Path) -> tuple[Adversaries[RepS
     network, ancestor = build(config), describe_start(config.start, out)
     if config.start and ancestor:
         fill(network, config.start)
-    discriminator = Discriminator(
-        side=config.patch * config.scale,
-        channels=config.discriminator_channels,
-        dense=config.discriminator_dense,
-    )
+    channels, dense = config.discriminator_channels, config.discriminator_dense
+    critic = Discriminator(side=config.patch * config.scale, channels=channels, dense=dense)
     both = set_up_adversaries(
         fabric,
         network,
-        discriminator,
+        critic,
         rates=(config.learning_rate, config.discriminator_learning_rate),
         betas=(_BETA1, config.beta2),
         methods=("features", "judge"),
@@ -280,23 +271,23 @@ def _compare(
         "grid": (config.grid_weight, grid(fake, high, config.scale, reach)),
         "adversarial": (config.adversarial_weight, deceit),
     }
-    if config.perceptual_weight and vgg is not None:
-        terms["perceptual"] = (config.perceptual_weight, perceptual(seen, real, vgg))
-    elif config.perceptual_weight:
-        terms["perceptual"] = (config.perceptual_weight, feature_matching(features, truth))
+    if config.perceptual_weight:
+        unlike = perceptual(seen, real, vgg) if vgg else feature_matching(features, truth)
+        terms["perceptual"] = (config.perceptual_weight, unlike)
     loss = torch.stack([weight * term for weight, term in terms.values()]).sum()
     return {"loss": loss, **{name: term for name, (_, term) in terms.items()}}
 
 
-def _draw(step: int, *, config: Config, pictures: Photographs) -> tuple[Tensor, Tensor]:
-    return draw_batch(
-        step,
+def _prefetch(config: Config, pictures: Photographs, done: int) -> Prefetch[tuple[Tensor, Tensor]]:
+    draw = partial(
+        draw_batch,
         pairs=pictures.training,
         scale=config.scale,
         batch=config.batch,
         patch=config.patch,
         seed=config.seed,
     )
+    return Prefetch(draw, start=done, stop=config.steps)
 
 
 def _watch(config: Config, average: RepSR, pictures: Photographs, fabric: Fabric) -> Watch:
@@ -342,11 +333,7 @@ def train(config: Config, out: Path) -> None:
     with (
         Interruption() as interruption,
         Journal(out, step=resumed.step, tensorboard=config.tensorboard) as journal,
-        Prefetch(
-            partial(_draw, config=config, pictures=pictures),
-            start=resumed.step,
-            stop=config.steps,
-        ) as batches,
+        _prefetch(config, pictures, resumed.step) as batches,
     ):
         meter = Meter(batches)
         for step, pair in enumerate(batches, start=resumed.step + 1):
