@@ -8,17 +8,19 @@
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from anamorph.audio import Audio
     from anamorph.card import Card
     from anamorph.errors import AnamorphError
     from anamorph.loading import load
     from anamorph.picture import Picture
     from anamorph.upscaler import Upscaler
 
-__all__ = ["AnamorphError", "Card", "Picture", "Upscaler", "load"]
+__all__ = ["AnamorphError", "Audio", "Card", "Picture", "Upscaler", "load"]
 
 # Names are found on first use (PEP 562), so that `import anamorph` costs next to nothing.
 _HOMES: Final = {
     "AnamorphError": "anamorph.errors",
+    "Audio": "anamorph.audio",
     "Card": "anamorph.card",
     "Picture": "anamorph.picture",
     "Upscaler": "anamorph.upscaler",

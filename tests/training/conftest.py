@@ -40,3 +40,19 @@ def photos(tmp_path: Path) -> Path:
     for seed in range(6):
         Picture(smooth_picture(seed, 48, 64)).save(folder / f"{seed}.png")
     return folder
+
+
+def spoken_wave(seed: int, *, seconds: float, rate: int = 22050) -> NDArray[np.float32]:
+    """Return float32 (samples,): a gliding pulse train through two resonances, like a vowel."""
+    generator = np.random.default_rng(seed)
+    time = np.arange(int(seconds * rate)) / rate
+    pitch = generator.uniform(90, 220) * (1 + 0.1 * np.sin(2 * np.pi * 3 * time))
+    phase = 2 * np.pi * np.cumsum(pitch) / rate
+    first, second = generator.uniform(300, 900), generator.uniform(1000, 2500)
+    voice = np.zeros_like(time)
+    for k in range(1, 30):
+        nearness = [1 / (1 + ((k * pitch - f) / 200) ** 2) for f in (first, second)]
+        voice += sum(nearness) * np.cos(k * phase)
+    noise = generator.normal(0, 0.002, len(time))
+    loud: NDArray[np.float32] = (0.3 * voice / np.abs(voice).max() + noise).astype(np.float32)
+    return loud

@@ -18,6 +18,8 @@ from anamorph_training.losses import (
     feature_matching,
     grid,
     l1,
+    least_squares_discriminator,
+    least_squares_generator,
     mse,
     perceptual,
 )
@@ -186,3 +188,18 @@ def test_perceptual_teaches_the_fake_alone() -> None:
     assert fake.grad is not None
     assert fake.grad.abs().sum() > 0
     assert real.grad is None
+
+
+def test_least_squares_ask_for_one_and_nought() -> None:
+    real, fake = [torch.tensor([1.0, 1.0]), torch.ones(3)], [torch.zeros(2), torch.zeros(4)]
+    assert least_squares_discriminator(real, fake) == 0
+    assert least_squares_discriminator(fake, real) == 2
+    assert least_squares_generator(real) == 0
+    assert least_squares_generator([torch.tensor([0.5]), torch.tensor([1.0])]) == 0.125
+
+
+def test_the_number_of_discriminators_does_not_change_the_weight() -> None:
+    one = [torch.tensor([0.3, 0.6])]
+    assert least_squares_discriminator(one * 4, one * 4) == least_squares_discriminator(one, one)
+    with pytest.raises(ValueError, match="longer"):
+        least_squares_discriminator(one, one * 2)

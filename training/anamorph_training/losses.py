@@ -114,6 +114,31 @@ def adversarial_relative(better: Tensor, worse: Tensor) -> Tensor:
     return F.softplus(worse - better).mean()
 
 
+def least_squares_discriminator(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+    """Squared error of discriminators that should say 1 of what is real and 0 of fakes.
+
+    Mao et al., "Least Squares Generative Adversarial Networks", 2017, eq. 9 without the halves;
+    averaged over the discriminators, so that their number does not change its weight.
+
+    Args:
+        real: float32, any shape, one per discriminator; one at least.
+        fake: Likewise; of detached fakes, or the generator is paid for being found out.
+    """
+    pairs = zip(real, fake, strict=True)
+    return torch.stack([(1 - a).square().mean() + b.square().mean() for a, b in pairs]).mean()
+
+
+def least_squares_generator(fake: Sequence[Tensor]) -> Tensor:
+    """Squared error of a generator of whose fakes discriminators should say 1.
+
+    Mao et al., 2017, eq. 9; averaged over the discriminators.
+
+    Args:
+        fake: float32, any shape, one per discriminator; one at least.
+    """
+    return torch.stack([(1 - one).square().mean() for one in fake]).mean()
+
+
 def feature_matching(fake_features: Sequence[Tensor], real_features: Sequence[Tensor]) -> Tensor:
     """Mean absolute difference of a discriminator's features, averaged over its layers.
 

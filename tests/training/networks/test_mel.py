@@ -9,7 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from anamorph_training.networks.mel import MelAnalysis, dft_basis
+from anamorph_training.networks.fourier import dft_basis
+from anamorph_training.networks.mel import MelAnalysis
 
 RATE = 22050
 

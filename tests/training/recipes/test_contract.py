@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 import torch
-from tests.training.conftest import smooth_picture
+from tests.training.conftest import smooth_picture, spoken_wave
 from torch import Tensor, nn
 
 from anamorph.errors import InputError, UnavailableError
 from anamorph.picture import Picture
 from anamorph_training.commands import recipe_names
+from anamorph_training.data.speech import write_wav
 from anamorph_training.loop.checkpoints import load_checkpoint
 from anamorph_training.loop.journal import read_metrics
 
@@ -34,6 +35,9 @@ class Tiny:
     overfit: dict[str, Any]
     bound: float
     make_data: Callable[[Path, int], None]
+    places: Callable[[Path], dict[str, Any]] = lambda data: {"data": data}
+    separate_valid: bool = True
+    kept: str = "*.png"  # in the run's folder of what is held out
 
 
 def make_pictures(folder: Path, count: int, side: int = 24) -> None:
@@ -44,6 +48,12 @@ def make_pictures(folder: Path, count: int, side: int = 24) -> None:
 
 def make_larger_pictures(folder: Path, count: int) -> None:
     make_pictures(folder, count, 32)
+
+
+def make_recordings(folder: Path, count: int) -> None:
+    folder.mkdir(exist_ok=True)
+    for seed in range(count):
+        write_wav(folder / f"{seed}.wav", spoken_wave(seed, seconds=0.3), 22050)
 
 
 QUIET = {"threads": 1, "device": "cpu", "tensorboard": False, "seed": 3}
@@ -79,6 +89,21 @@ RECIPES = {
         bound=0.05,
         make_data=make_larger_pictures,
     ),
+    "vocoder": Tiny(
+        options=QUIET
+        | {"channels": 8, "hidden": 12, "blocks": 1, "period_channels": 2, "frames": 8}
+        | {"resolution_channels": 2, "batch": 2, "judged": 1, "judged_frames": 8}
+        | {"steps": 40, "adversarial_from": 10, "warm_up": 4, "learning_rate": 1e-3}
+        | {"log_every": 5, "check_every": 5, "sample_every": 40},
+        overfit={"steps": 150, "adversarial_from": 150, "channels": 32, "hidden": 64}
+        | {"learning_rate": 1e-2, "other_learning_rate": 1e-2, "check_every": 150}
+        | {"least_gain": 0.0, "greatest_gain": 0.0},
+        bound=25.0,
+        make_data=make_recordings,
+        places=lambda data: {"data": (data,)},
+        separate_valid=False,
+        kept="*.wav",
+    ),
 }
 EACH = pytest.mark.parametrize("name", sorted(RECIPES))
 
@@ -88,7 +113,7 @@ def recipe(name: str) -> ModuleType:
 
 
 def configure(name: str, data: Path, **changes: Any) -> Any:
-    return recipe(name).Config(data=data, **{**RECIPES[name].options, **changes})
+    return recipe(name).Config(**{**RECIPES[name].places(data), **RECIPES[name].options, **changes})
 
 
 def last_state(run: Path) -> dict[str, Tensor]:
@@ -144,9 +169,13 @@ def test_documents_every_field(name: str) -> None:
 
 @EACH
 def test_overfits_one_batch(name: str, tmp_path: Path) -> None:
-    RECIPES[name].make_data(tmp_path / "data", 1)
-    RECIPES[name].make_data(tmp_path / "valid", 2)
-    options = {**RECIPES[name].overfit, "valid": tmp_path / "valid"}
+    options = dict(RECIPES[name].overfit)
+    if RECIPES[name].separate_valid:
+        RECIPES[name].make_data(tmp_path / "data", 1)
+        RECIPES[name].make_data(tmp_path / "valid", 2)
+        options["valid"] = tmp_path / "valid"
+    else:  # one of the two is held out
+        RECIPES[name].make_data(tmp_path / "data", 2)
     config = configure(name, tmp_path / "data", **options)
     recipe(name).train(config, tmp_path / "run")
     losses = [row["loss"] for row in read_metrics(tmp_path / "run") if "loss" in row]
@@ -245,7 +274,7 @@ def test_leaves_everything_that_export_needs(name: str, tmp_path: Path) -> None:
     assert provenance["gpu_hours"] == 0
     (dataset,) = provenance["datasets"]
     assert (dataset["name"], dataset["licence"], dataset["items"]) == ("waves", "CC0-1.0", 3)
-    assert list((tmp_path / "run" / "holdout").glob("*.png"))
+    assert list((tmp_path / "run" / "holdout").glob(RECIPES[name].kept))
     assert list((tmp_path / "run" / "samples").glob("*.png"))
     waits = [row["data_wait_share"] for row in read_metrics(tmp_path / "run") if "loss" in row]
     assert all(0 <= share <= 1 for share in waits)
@@ -272,7 +301,7 @@ def test_a_run_refuses_to_continue_on_other_data(name: str, tmp_path: Path) -> N
     recipe(name).train(config, tmp_path / "run")
     RECIPES[name].make_data(tmp_path / "more", 5)
     with pytest.raises(InputError, match="have changed since it began"):
-        recipe(name).train(dataclasses.replace(config, data=tmp_path / "more"), tmp_path / "run")
+        recipe(name).train(configure(name, tmp_path / "more"), tmp_path / "run")
 
 
 @EACH

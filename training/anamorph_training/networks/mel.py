@@ -4,31 +4,17 @@ Differs from the paper's code in that edges are padded with zeros instead of mir
 context is finite and the same everywhere.
 """
 
-import math
 from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from anamorph_training.networks.fourier import dft_basis, hann
+
 _POWER_FLOOR: Final = 1e-9  # under the root: keeps the gradient of silence finite
 _LOG_FLOOR: Final = 1e-5
-
-
-def dft_basis(n_fft: int) -> NDArray[np.float64]:
-    """Return the real, then the imaginary rows of the one-sided discrete Fourier transform.
-
-    The product of bin and sample is reduced modulo ``n_fft`` as an integer before it becomes a
-    phase: unreduced float32 phases miss librosa's log-mel by 0.06, these by 4e-5.
-
-    Returns:
-        float64 (2 * (n_fft // 2 + 1), n_fft).
-    """
-    turns = np.outer(np.arange(n_fft // 2 + 1), np.arange(n_fft)) % n_fft
-    phases = turns * (2 * math.pi / n_fft)
-    return np.concatenate([np.cos(phases), -np.sin(phases)])
 
 
 class MelAnalysis(nn.Module):
@@ -58,15 +44,18 @@ class MelAnalysis(nn.Module):
 
         self.hop_length = hop_length
         self.padding = (n_fft - hop_length) // 2
-        window = 0.5 - 0.5 * np.cos(2 * math.pi * np.arange(n_fft) / n_fft)  # periodic Hann
-        basis = dft_basis(n_fft) * window
+        basis = dft_basis(n_fft) * hann(n_fft)
         bands = librosa.filters.mel(
             sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, dtype=np.float64
         )
         self.basis: Tensor
         self.bands: Tensor
-        self.register_buffer("basis", torch.from_numpy(basis).float().unsqueeze(1))
-        self.register_buffer("bands", torch.from_numpy(bands).float().unsqueeze(2))
+        self.register_buffer(
+            "basis", torch.from_numpy(basis).float().unsqueeze(1), persistent=False
+        )
+        self.register_buffer(
+            "bands", torch.from_numpy(bands).float().unsqueeze(2), persistent=False
+        )
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Analyse a waveform.

@@ -1,0 +1,85 @@
+"""Recordings as values: samples and the rate at which they were taken."""
+
+import os
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from anamorph.audio_reader import GREATEST_RATE, LEAST_RATE, check_finite, read_audio
+from anamorph.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """A recording in memory.
+
+    Attributes:
+        samples: float32 (samples,) or (samples, channels), 1 is full scale; not writable.
+        sample_rate: Samples per second and channel, 8,000 to 192,000 Hz.
+    """
+
+    samples: np.ndarray
+    sample_rate: int
+
+    def __post_init__(self) -> None:
+        """Check and freeze the samples.
+
+        Raises:
+            InputError: They have another shape, none is there, or one is not finite.
+        """
+        samples = np.array(self.samples, np.float32)  # a copy: nobody else may change it
+        if samples.ndim not in (1, 2) or 0 in samples.shape:
+            raise InputError(
+                f"samples of shape {samples.shape}: accepted are (samples,) and "
+                "(samples, channels), one of each at least"
+            )
+        if not LEAST_RATE <= self.sample_rate <= GREATEST_RATE:
+            raise InputError(
+                f"sample rate {self.sample_rate}: {LEAST_RATE} to {GREATEST_RATE} Hz are accepted"
+            )
+        check_finite(samples, "samples")
+        samples.flags.writeable = False
+        object.__setattr__(self, "samples", samples)
+
+    @classmethod
+    def open(cls, source: str | os.PathLike[str] | bytes) -> Self:
+        """Read WAV, FLAC, OGG or MP3.
+
+        Args:
+            source: Path or content of a file.
+
+        Raises:
+            InputError: The file is missing, damaged, without sound or of another kind.
+        """
+        samples, rate = read_audio(source)
+        return cls(samples[:, 0] if samples.shape[1] == 1 else samples, rate)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return 1 if self.samples.ndim == 1 else int(self.samples.shape[1])
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate
+
+    def mono(self) -> "Audio":
+        """Return the mean of the channels."""
+        return self if self.samples.ndim == 1 else Audio(self.samples.mean(1), self.sample_rate)
+
+    def resample(self, sample_rate: int) -> "Audio":
+        """Return the recording at another rate, band-limited (SoX's resampler, quality "VHQ").
+
+        Args:
+            sample_rate: Hz.
+        """
+        if sample_rate == self.sample_rate:
+            return self
+        import soxr
+
+        made = soxr.resample(self.samples, self.sample_rate, sample_rate, quality="VHQ")
+        if not len(made):  # a sample or two of a high rate are less than one of a low rate
+            made = self.samples[:1]
+        return Audio(made, sample_rate)

@@ -1,0 +1,388 @@
+"""Turn log-mel spectrograms into speech: Vocos (Siuzdak, 2023), for CPUs.
+
+Differs from the paper in that spectral losses teach alone until the adversarial ones are worth
+their time, in Muon for the matrices, and in lighter discriminators that see parts of the batch.
+"""
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+import torch
+from cyclopts import Parameter
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.optim import Adam, Optimizer
+
+from anamorph import cli
+from anamorph_training.copy_synthesis import Watch
+from anamorph_training.data.patches import Prefetch
+from anamorph_training.data.recordings import find_recordings
+from anamorph_training.data.speech import Speech, prepare_speech, save_held
+from anamorph_training.data.waveforms import Stretches, draw_waveforms
+from anamorph_training.loop.average import start_average, update_average
+from anamorph_training.loop.checkpoints import Part, Resumed
+from anamorph_training.loop.device import Device, Precision, count_gpus, start_fabric
+from anamorph_training.loop.effort import Effort
+from anamorph_training.loop.interruption import Interruption
+from anamorph_training.loop.journal import Journal, Progress
+from anamorph_training.loop.keeping import Keeper, resume
+from anamorph_training.loop.meter import Meter
+from anamorph_training.loop.optimizers import Method, make_optimizers, number, scale_rates
+from anamorph_training.loop.provenance import Record
+from anamorph_training.loop.run_folder import open_run
+from anamorph_training.loop.schedule import warm_cosine
+from anamorph_training.loop.warm_start import describe_start, take_over
+from anamorph_training.losses import (
+    feature_matching,
+    least_squares_discriminator,
+    least_squares_generator,
+)
+from anamorph_training.networks.vocos import Vocoder
+from anamorph_training.networks.waveform_discriminators import (
+    WaveformDiscriminator,
+    features,
+    logits,
+    share_right,
+)
+from anamorph_training.options import Extent, Positive, Rate, Share, Weight
+from anamorph_training.spectra import limit_bandwidth, log_mel
+from anamorph_training.spectral_losses import spectral
+
+RECIPE: Final = "vocoder"
+SAMPLE_RATE: Final = 22_050  # Hz; with the hop, what HiFi-GAN's mel is defined at
+_HOP: Final = 256
+_STREAM: Final = 1  # of a step's random numbers; stream 0 chose its stretches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What decides a run; the defaults are the zoo's vocoder-22k."""
+
+    data: tuple[Path, ...]
+    """Folders of recordings to learn from, searched with their sub-folders; repeat for several."""
+    cache: Path | None = None
+    """Folder for decoded recordings, 2 bytes a sample; without it, one in the user's cache."""
+    start: Path | None = None
+    """Run whose vocoder to begin with, wherever its weights fit."""
+    data_name: str = "own recordings"
+    """Name of the data set, for the model's card."""
+    licence: str = "unknown"
+    """Licence of the data set, for the model's card."""
+
+    channels: Positive = 192
+    """Width of the network, in features; multiples of 16 run fastest."""
+    hidden: Positive = 576
+    """Width within a block, in features."""
+    blocks: Positive = 6
+    """Number of blocks."""
+    period_channels: Positive = 16
+    """Width of the discriminators by period, in features."""
+    resolution_channels: Positive = 8
+    """Width of the discriminators by resolution, in features."""
+
+    steps: Positive = 20_000
+    """Length of the run, in optimiser steps."""
+    adversarial_from: Extent = 8_000
+    """Step after which the discriminators join in."""
+    batch: Positive = 12
+    """Stretches per step."""
+    frames: Positive = 48
+    """Length of a stretch, in frames of 256 samples."""
+    judged: Positive = 6
+    """Stretches of a step that the discriminators see."""
+    judged_frames: Positive = 32
+    """Length of what they see of each, in frames."""
+    least_gain: float = -12.0
+    """Least change of a stretch's level, in dB."""
+    greatest_gain: float = 4.0
+    """Greatest change of a stretch's level, in dB; less where it would clip."""
+    optimizer: Method = "muon"
+    """Muon for matrices and Adam for the rest, or Adam for all."""
+    learning_rate: Rate = 1e-3
+    """Greatest learning rate of the matrices, per step."""
+    other_learning_rate: Rate = 1e-3
+    """Greatest learning rate of what Muon does not take, per step."""
+    discriminator_learning_rate: Rate = 4e-4
+    """Greatest learning rate of the discriminators, per step."""
+    final_share: Share = 0.02
+    """Learning rate of the last step, reached along a cosine, as a share of the greatest."""
+    warm_up: Extent = 200
+    """Steps over which the learning rate rises from 0."""
+    beta1: Share = 0.8
+    """Decay of the first moment of the discriminators' Adam, per step."""
+    beta2: Share = 0.99
+    """Decay of Adam's second moment, per step."""
+    clip: Rate = 500.0
+    """Greatest norm of the vocoder's gradient; longer ones are shortened to it."""
+    mel_weight: Weight = 20.0
+    """Of the mean absolute difference of log-mel spectra."""
+    stft_weight: Weight = 2.0
+    """Of spectral convergence, and of the mean absolute difference of log magnitudes."""
+    adversarial_weight: Weight = 1.0
+    """Of the squared error of passing for a recording."""
+    matching_weight: Weight = 8.0
+    """Of the mean absolute difference of the discriminators' features."""
+    average_decay: Share = 0.999
+    """Share of the averaged weights that stays, per step."""
+    seed: Extent = 1
+    """Seed of the weights and of the choice of stretches."""
+
+    device: Device = "auto"
+    """What to compute on."""
+    precision: Precision = "32-true"
+    """Numbers to compute with; 16 bits pay on GPUs alone."""
+    threads: Extent = 0
+    """Processor threads; 0 takes one per core."""
+    log_every: Positive = 50
+    """Steps between lines of metrics."""
+    check_every: Positive = 500
+    """Steps between checkpoints; each also measures the held-out recordings."""
+    sample_every: Positive = 2_000
+    """Steps between sample sheets and sounds."""
+    tensorboard: bool = True
+    """Also write events for TensorBoard."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return SAMPLE_RATE
+
+
+def build(config: Config) -> Vocoder:
+    """Make the network, with fresh weights from PyTorch's generator."""
+    return Vocoder(channels=config.channels, hidden=config.hidden, blocks=config.blocks)
+
+
+@dataclass(frozen=True)
+class _Learners:
+    """The vocoder and its discriminators, set up to learn.
+
+    Attributes:
+        model: The vocoder on its device.
+        optimizers: Of the vocoder, likewise.
+        critic: The discriminators on their device.
+        critic_optimizer: Theirs, likewise.
+        network: The vocoder itself.
+        average: Of its weights.
+        made: All optimisers themselves.
+        parts: What a checkpoint keeps, by its names there.
+    """
+
+    model: Any
+    optimizers: list[Any]
+    critic: Any
+    critic_optimizer: Any
+    network: Vocoder
+    average: Vocoder
+    made: list[Optimizer]
+    parts: dict[str, Part]
+
+
+def _set_up(config: Config, fabric: Fabric) -> _Learners:
+    network = build(config)
+    discriminator = WaveformDiscriminator(
+        period_channels=config.period_channels, resolution_channels=config.resolution_channels
+    )
+    made = make_optimizers(
+        network,
+        method=config.optimizer,
+        rate=config.learning_rate,
+        other_rate=config.other_learning_rate,
+        beta2=config.beta2,
+    )
+    critic_made = Adam(
+        discriminator.parameters(),
+        lr=config.discriminator_learning_rate,
+        betas=(config.beta1, config.beta2),
+        fused=True,
+    )
+    model, *optimizers = fabric.setup(network, *made)
+    critic, critic_optimizer = fabric.setup(discriminator, critic_made)
+    average = start_average(network)
+    parts: dict[str, Part] = {"network": network, "average": average}
+    parts |= {"discriminator": discriminator, **number([*made, critic_made])}
+    return _Learners(
+        model=model,
+        optimizers=optimizers,
+        critic=critic,
+        critic_optimizer=critic_optimizer,
+        network=network,
+        average=average,
+        made=[*made, critic_made],
+        parts=parts,
+    )
+
+
+def _resume(
+    out: Path, config: Config, learners: _Learners, ancestor: Record | None, progress: Progress
+) -> tuple[Resumed, Record | None]:
+    """Go on from the run's checkpoint, or from ``start``; return where, and the ancestor."""
+    resumed = resume(out, learners.parts, steps=config.steps, report=progress.say)
+    if resumed.step:
+        return resumed, (resumed.record or {}).get("start")
+    if config.start:
+        take_over(config.start, learners.network, learners.average, report=progress.say)
+    return resumed, ancestor
+
+
+def _draw(step: int, *, config: Config, speech: Speech) -> Stretches:
+    return draw_waveforms(
+        step,
+        recordings=speech.training,
+        batch=config.batch,
+        samples=config.frames * _HOP,
+        seed=config.seed,
+        gain_db=(config.least_gain, config.greatest_gain),
+    )
+
+
+def _excerpt(config: Config, step: int, *waveforms: Tensor) -> list[Tensor]:
+    """Return what the discriminators see in a step of each waveform (batch, samples)."""
+    length = min(config.judged_frames, config.frames) * _HOP
+    generator = np.random.default_rng([config.seed, step, _STREAM])
+    start = int(generator.integers(config.frames * _HOP - length + 1))
+    return [one[: config.judged, start : start + length] for one in waveforms]
+
+
+def _judge(critic: Any, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    """Return the discriminators' loss, and the share that they are right about."""
+    on_real, on_fake = logits(critic(real)), logits(critic(fake))
+    return {
+        "discriminator": least_squares_discriminator(on_real, on_fake),
+        "right_answers": share_right(on_real, on_fake),
+    }
+
+
+def _deceive(config: Config, critic: Any, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    """Return the weighted adversarial loss of the vocoder, and its terms."""
+    judged = critic(fake)
+    with torch.no_grad():
+        truth = critic(real)
+    deceit = least_squares_generator(logits(judged))
+    matching = feature_matching(features(judged), features(truth))
+    total = config.adversarial_weight * deceit + config.matching_weight * matching
+    return {"deceit": total, "adversarial": deceit, "matching": matching}
+
+
+def _compare(config: Config, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    """Return the weighted spectral loss, and its terms."""
+    terms = spectral(fake, real, sample_rate=SAMPLE_RATE)
+    stft = terms["convergence"] + terms["magnitude"]
+    return {"spectral": config.mel_weight * terms["mel"] + config.stft_weight * stft, **terms}
+
+
+def _learning_share(config: Config, step: int) -> float:
+    return warm_cosine(
+        step, steps=config.steps, warm_up=config.warm_up, peak=1.0, floor=config.final_share
+    )
+
+
+def _keep(
+    out: Path, config: Config, speech: Speech, resumed: Resumed, ancestor: Record | None
+) -> Keeper:
+    keeper = Keeper(out, RECIPE, config, [speech.dataset], ancestor)
+    keeper.check(resumed)
+    if not resumed.step:
+        save_held(out, speech.held, SAMPLE_RATE)
+    return keeper
+
+
+def train(config: Config, out: Path) -> None:
+    """Train, or continue the run in ``out`` where it left off.
+
+    Raises:
+        InputError: The data or ``start`` cannot be used, or ``out`` holds another run, or one on
+            other data.
+        OutputError: ``out`` cannot be written.
+        UnavailableError: The device is not there.
+        KeyboardInterrupt: Ctrl-C came; the run stopped with a checkpoint.
+        SystemExit: SIGTERM came, likewise; the code is 143.
+    """
+    files = find_recordings(config.data)
+    fabric = start_fabric(
+        device=config.device, precision=config.precision, threads=config.threads, seed=config.seed
+    )
+    ancestor = describe_start(config.start, out)
+    open_run(out, RECIPE, config)
+    progress = Progress(config.steps)
+    both = _set_up(config, fabric)
+    resumed, ancestor = _resume(out, config, both, ancestor, progress)
+    effort = Effort(resumed.spent, gpus=count_gpus(fabric))
+    speech = prepare_speech(config, files, report=progress.say)
+    keeper = _keep(out, config, speech, resumed, ancestor)
+    watch = Watch(both.average, speech.held, SAMPLE_RATE, fabric.device)
+
+    with (
+        Interruption() as interruption,
+        Journal(out, step=resumed.step, tensorboard=config.tensorboard) as journal,
+        Prefetch(
+            partial(_draw, config=config, speech=speech), start=resumed.step, stop=config.steps
+        ) as batches,
+    ):
+        meter = Meter(batches)
+        for step, stretches in enumerate(batches, start=resumed.step + 1):
+            share = _learning_share(config, step - 1)
+            scale_rates(both.made, share)
+            waveform, bandwidth = fabric.to_device((stretches.waveform, stretches.bandwidth))
+            made = both.model(log_mel(waveform))
+            real, fake = (limit_bandwidth(one, bandwidth, SAMPLE_RATE) for one in (waveform, made))
+            terms = _compare(config, real, fake)
+            if step > config.adversarial_from:
+                seen, seen_fake = _excerpt(config, step, real, fake)
+                both.critic.requires_grad_(True)
+                both.critic_optimizer.zero_grad()
+                judged = _judge(both.critic, seen, seen_fake.detach())
+                fabric.backward(judged["discriminator"])
+                both.critic_optimizer.step()
+                both.critic.requires_grad_(False)  # it passes the gradient on, and keeps none
+                terms |= judged | _deceive(config, both.critic, seen, seen_fake)
+            loss = terms["spectral"] + terms.get("deceit", 0.0)
+            for optimizer in both.optimizers:
+                optimizer.zero_grad()
+            fabric.backward(loss)
+            norm = fabric.clip_gradients(both.model, both.optimizers[0], max_norm=config.clip)
+            for optimizer in both.optimizers:
+                optimizer.step()
+            update_average(both.average, both.network, decay=config.average_decay, step=step - 1)
+
+            meter.add(loss=loss, gradient_norm=norm, **terms)
+            last = step == config.steps
+            if step % config.log_every == 0 or last:
+                figures = meter.take() | {"learning_rate": share * config.learning_rate}
+                journal.write(step, **figures, cpu_hours=effort.spent.cpu_hours)
+                progress.show(step, loss=figures["loss"], mel=figures["mel"])
+            if step % config.check_every == 0 or last:
+                watch.measure(step, journal, progress)
+            if step % config.sample_every == 0 or last:
+                watch.sample(step, out)
+            if step % config.check_every == 0 or last or interruption.asked:
+                keeper.save(step, both.parts, effort.spent)
+            if interruption.asked and not last:
+                progress.say(f"{out}: stopped after step {step}; the same command continues")
+                interruption.leave()
+
+
+def main(
+    config: Annotated[Config, Parameter(name="*")],
+    *,
+    out: Annotated[Path, Parameter(help="Folder of the run; an unfinished run continues.")],
+) -> None:
+    """Train a vocoder: from log-mel spectrograms to speech (Vocos).
+
+    It learns from any folders of speech, WAV, FLAC, OGG or MP3 at any rate; an hour of clean
+    recordings is plenty. What recordings of a low rate lack at the top is not learnt from. A run
+    stopped by Ctrl-C or a kill continues where the same command is repeated.
+
+    Example:
+        anamorph train vocoder --data my-voice/ --data other-voices/ --out runs/vocoder
+        anamorph export runs/vocoder -o vocoder.onnx
+    """
+    train(config, out)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.main(["train", RECIPE, *sys.argv[1:]]))

@@ -1,0 +1,72 @@
+"""Losses that compare waveforms by their spectra, at several resolutions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anamorph_training.losses import l1
+from anamorph_training.spectra import log_amplitude, magnitude, mel
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """One way to look at a waveform.
+
+    Attributes:
+        n_fft: Samples per frame; frames are a quarter of it apart.
+        n_mels: Bands of the mel scale.
+    """
+
+    n_fft: int
+    n_mels: int
+
+
+RESOLUTIONS = (
+    Resolution(256, 20),
+    Resolution(512, 40),
+    Resolution(1024, 80),
+    Resolution(2048, 160),
+)
+
+
+def spectral(
+    fake: Tensor,
+    real: Tensor,
+    *,
+    sample_rate: int,
+    resolutions: Sequence[Resolution] = RESOLUTIONS,
+) -> dict[str, Tensor]:
+    """Compare magnitudes and mel spectra; each value is a mean over the resolutions.
+
+    Args:
+        fake: float32 (batch, samples).
+        real: Of the same shape.
+        sample_rate: Hz.
+        resolutions: How to look.
+
+    Returns:
+        ``convergence``: norm of the difference of magnitudes over that of the real ones (Yamamoto
+        et al., "Parallel WaveGAN", 2020, eq. 4). ``magnitude``: mean absolute difference of log
+        magnitudes (eq. 5), ``mel``: of log-mel amplitudes (Kong et al., "HiFi-GAN", 2020, eq. 3;
+        at several scales: Kumar et al., "Descript Audio Codec", 2023), both natural logarithms.
+    """
+    convergence, log_magnitude, log_mels = [], [], []
+    for resolution in resolutions:
+        hop = resolution.n_fft // 4
+        mine = magnitude(fake, resolution.n_fft, hop)
+        with torch.no_grad():
+            theirs = magnitude(real, resolution.n_fft, hop)
+        convergence.append((mine - theirs).norm() / theirs.norm().clamp(min=1e-6))
+        log_magnitude.append(l1(log_amplitude(mine), log_amplitude(theirs)))
+        bands = [
+            mel(one, sample_rate=sample_rate, n_mels=resolution.n_mels, fmax=sample_rate / 2)
+            for one in (mine, theirs)
+        ]
+        log_mels.append(l1(log_amplitude(bands[0]), log_amplitude(bands[1])))
+    return {
+        "convergence": torch.stack(convergence).mean(),
+        "magnitude": torch.stack(log_magnitude).mean(),
+        "mel": torch.stack(log_mels).mean(),
+    }
