@@ -102,7 +102,7 @@ class Config:
     """Greatest change of a stretch's level, in dB; less where it would clip."""
     optimizer: Method = "muon"
     """Muon for matrices and Adam for the rest, or Adam for all."""
-    learning_rate: Rate = 1e-3
+    learning_rate: Rate = 5e-3
     """Greatest learning rate of the matrices, per step."""
     other_learning_rate: Rate = 1e-3
     """Greatest learning rate of what Muon does not take, per step."""
