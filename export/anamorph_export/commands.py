@@ -1,6 +1,8 @@
 """`anamorph export`: turn a training run into a gated, self-describing ONNX file."""
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,9 @@ from anamorph.errors import InputError
 
 if TYPE_CHECKING:
     from anamorph.card import Card
+    from anamorph_export.deploying import Identity
     from anamorph_export.gate import Finding
+    from anamorph_export.runs import Run
     from anamorph_training.evaluation.upscaling import Example
 
 _Text = Annotated[str, Parameter(show_default=False)]
@@ -25,7 +29,7 @@ Example:
 
 The file is written only if it passes the gate: the ONNX checker, ONNX
 Runtime against PyTorch, range, context, files through the runtime, and
-quality on pictures held out from training.""",
+quality on what was held out from training.""",
     help_format="plaintext",
 )
 
@@ -58,8 +62,7 @@ def export_run(
         force: Replace an existing file.
         json: Print the findings and the card as one JSON object.
     """
-    from anamorph_export.deploying import Identity, check_target, deploy_upscaler
-    from anamorph_export.measuring import read_holdout
+    from anamorph_export.deploying import Identity, check_target
     from anamorph_export.runs import read_run
 
     check_target(output, force=force)
@@ -71,26 +74,68 @@ def export_run(
         attribution=attribution,
     )
     trained = read_run(run)
-    scale = int(trained.network.scale)  # type: ignore[arg-type]
     findings: list[Finding] = []
 
     def report(finding: "Finding") -> None:
         findings.append(finding)
         print(f"passed: {finding.check}", file=sys.stderr, flush=True)
 
-    card = deploy_upscaler(
-        trained.network,
-        output,
-        identity=identity,
-        provenance=trained.provenance,
-        holdout=read_holdout(run, scale),
-        test_sets=_read_test_sets(test_set, scale),
-        perceptual=trained.perceptual,
-        force=force,
-        report=report,
-    )
+    place = Place(run, output, force, report)
+    if trained.recipe == "vocoder":
+        if test_set:
+            raise InputError("--test-set: is for upscalers; drop it for a vocoder")
+        card = _deploy_vocoder(trained, identity, place)
+    else:
+        card = _deploy_upscaler(trained, identity, place, test_set)
     show(output, card, findings, json=json)
     return 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """From where to where an export goes, and who is told of it."""
+
+    run: Path
+    output: Path
+    force: bool
+    report: "Callable[[Finding], None]"
+
+
+def _deploy_upscaler(
+    trained: "Run", identity: "Identity", place: Place, test_set: tuple[str, ...]
+) -> "Card":
+    from anamorph_export.deploying import deploy_upscaler
+    from anamorph_export.measuring import read_holdout
+
+    scale = int(trained.network.scale)  # type: ignore[arg-type]
+    return deploy_upscaler(
+        trained.network,
+        place.output,
+        identity=identity,
+        provenance=trained.provenance,
+        holdout=read_holdout(place.run, scale),
+        test_sets=_read_test_sets(test_set, scale),
+        perceptual=trained.perceptual,
+        force=place.force,
+        report=place.report,
+    )
+
+
+def _deploy_vocoder(trained: "Run", identity: "Identity", place: Place) -> "Card":
+    from anamorph_export.vocoding import deploy_vocoder
+    from anamorph_training.data.speech import read_held
+    from anamorph_training.networks.vocos import Vocoder
+
+    assert isinstance(trained.network, Vocoder)
+    return deploy_vocoder(
+        trained.network,
+        place.output,
+        identity=identity,
+        provenance=trained.provenance,
+        held=read_held(place.run),
+        force=place.force,
+        report=place.report,
+    )
 
 
 def _model_name(name: str) -> str:
@@ -139,6 +184,6 @@ def show(output: Path, card: "Card", findings: "list[Finding]", *, json: bool) -
     for check, found, allowed in rows:
         print(f"{check:<{first}}  {found:<{second}}  {allowed}")
     for metric in card.metrics:
-        baseline = "" if metric.baseline is None else f" (bicubic {metric.baseline:g})"
+        baseline = "" if metric.baseline is None else f" (without: {metric.baseline:g})"
         print(f"{metric.on}: {metric.name} {metric.value:g} {metric.unit}".rstrip() + baseline)
     print(f"{output}: {card.name}@{card.model_version}, {output.stat().st_size:,} bytes")

@@ -217,7 +217,7 @@ def gate_upscaler(
     for name, examples in test_sets.items():
         metrics += measure_file(file, name, examples, texture=perceptual).metrics()
     card = replace(draft, gate=result, metrics=tuple(metrics))
-    return _check_final(embed_card(data, card), folder, report)
+    return check_final(embed_card(data, card), folder, report)
 
 
 def _judge(figures: Figures, *, perceptual: bool) -> Iterator[Finding]:
@@ -267,7 +267,7 @@ def _unseen_pixels(card: Card) -> list[Pixels]:
     return [np.rint(batch[0].transpose(1, 2, 0) * 255).astype(np.uint8) for batch in (wide, tall)]
 
 
-def _check_final(data: bytes, folder: Path, report: Report) -> tuple[bytes, Card]:
+def check_final(data: bytes, folder: Path, report: Report) -> tuple[bytes, Card]:
     """Let the runtime check the finished file as a user's `anamorph check` would."""
     from anamorph.checking import check
 

@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from anamorph.errors import ModelFileError
 
-SCHEMA: Final = (1, 1)
+SCHEMA: Final = (1, 2)
 METADATA_KEY: Final = "anamorph.card"
 MAX_CARD_BYTES: Final = 1 << 20
 
@@ -38,6 +38,9 @@ Step = Annotated[int, Meta(ge=1, le=MAX_STEP)]
 Reach = Annotated[int, Meta(ge=0, le=MAX_CONTEXT)]
 SampleRate = Annotated[int, Meta(ge=0, le=MAX_SAMPLE_RATE)]
 LatentWidth = Annotated[int, Meta(ge=0, le=MAX_LATENT_WIDTH)]
+Task = Literal[
+    "upscale", "convert", "vocode", "translate", "generate", "reconstruct", "detect"
+]  # vocode: since schema 1.2
 Release = Annotated[str, Meta(pattern=r"^([0-9][0-9a-z.+-]*)?\Z", max_length=40)]
 
 # C0, DEL and C1, line ends of Unicode, and what turns the direction of the text around it.
@@ -180,10 +183,11 @@ class Card(Struct, frozen=True):
         outputs: Tensors that come out.
         scale: Output pixels per input pixel along each axis, 1 to ``MAX_SCALE``.
         sample_rate: Hz, up to ``MAX_SAMPLE_RATE``; 0 where the model has no time axis.
+        hop_length: Output samples per input frame, up to ``MAX_STEP``; 0 where no frames come in.
         size_multiple: Height and width (or samples) must be multiples of this, 1 to ``MAX_STEP``.
-        minimum_size: Least height and width (or samples) the graph accepts, 1 to ``MAX_STEP``.
-        context_before: Input pixels or samples left of (above) an output's own position that it
-            depends on, up to ``MAX_CONTEXT``; null where unbounded, so that the model runs whole.
+        minimum_size: Least height and width (samples, frames) the graph accepts, 1 to ``MAX_STEP``.
+        context_before: Input pixels, samples or frames left of (above) an output's own position
+            that it depends on, up to ``MAX_CONTEXT``; null where unbounded, so that it runs whole.
         context_after: The same to the right (below).
         alignment: Tiles and chunks must start at multiples of this, in input pixels or samples;
             its least common multiple with ``size_multiple`` is at most ``MAX_STEP``.
@@ -200,7 +204,7 @@ class Card(Struct, frozen=True):
     """
 
     name: Name
-    task: Literal["upscale", "convert", "translate", "generate", "reconstruct", "detect"]
+    task: Task
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     licence: str
@@ -212,6 +216,7 @@ class Card(Struct, frozen=True):
     description: str = ""
     scale: Scale = 1
     sample_rate: SampleRate = 0
+    hop_length: Annotated[int, Meta(ge=0, le=MAX_STEP)] = 0
     size_multiple: Step = 1
     minimum_size: Step = 1
     context_before: Reach | None = None

@@ -127,7 +127,7 @@ def _gate(card: Card) -> Finding:
 def _run_findings(model: ModelFile, session: Session) -> Iterator[Finding]:
     """Run the model; whatever ends that early is the last finding."""
     card = session.card
-    if card.task != "upscale":
+    if card.task not in ("upscale", "convert", "vocode"):
         yield _failed(
             "run",
             f"not tried: this version runs no models for {card.task!r}; try: pip install "
@@ -135,11 +135,21 @@ def _run_findings(model: ModelFile, session: Session) -> Iterator[Finding]:
         )
         return
     try:
-        yield from _upscaler_findings(model, session)
+        if card.task == "upscale":
+            yield from _upscaler_findings(model, session)
+        else:
+            yield from _sequence_findings(session)
     except MemoryError:
         yield _failed("run", "not enough memory")
     except (ModelFileError, InputError) as error:
         yield _failed("run", str(error).removeprefix(f"{model.origin}: "))
+
+
+def _sequence_findings(session: Session) -> Iterator[Finding]:
+    from anamorph.sequence_checks import sequence_findings
+
+    for name, holds, detail in sequence_findings(session):
+        yield Finding(name, "note", detail) if holds is None else _judge(name, holds, detail)
 
 
 def _upscaler_findings(model: ModelFile, session: Session) -> Iterator[Finding]:

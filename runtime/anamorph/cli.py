@@ -47,6 +47,10 @@ Examples:
 EXTRAS: Final = {
     "onnxruntime": "cpu",
     "huggingface_hub": "hub",
+    "pyworld": "evaluate",
+    "resemblyzer": "evaluate",
+    "pkg_resources": "evaluate",
+    "speechmos": "evaluate",
 }
 
 

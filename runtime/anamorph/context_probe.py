@@ -1,7 +1,8 @@
-"""How far an output pixel of a picture model really looks, found by disturbing single inputs."""
+"""How far an output of a model really looks, found by disturbing single inputs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -18,11 +19,11 @@ _RESIDUES: Final = 8  # probes lie at each residue of this, so that blocks canno
 
 @dataclass(frozen=True)
 class Context:
-    """How many input pixels an output depends on, beyond its own position.
+    """How many inputs an output depends on, beyond its own position.
 
     Attributes:
-        before: To the left and above.
-        after: To the right and below.
+        before: To the left and above, or earlier.
+        after: To the right and below, or later.
     """
 
     before: int
@@ -66,4 +67,30 @@ def probe_context(run: Run, *, scale: int, size: int, seed: int = 0) -> Context:
                 if outputs.size:
                     before = max(before, int(outputs[-1]) - position)
                     after = max(after, position - int(outputs[0]))
+    return Context(before, after)
+
+
+def probe_sequence(run: Run, given: Floats, *, rate: int, positions: Sequence[int]) -> Context:
+    """Measure the context of a model along its last axis, that of time.
+
+    Args:
+        run: The model: float32 (batch, ..., steps) to (batch, rate * steps).
+        given: float32 (..., steps), an input without a batch axis; context is found up to the
+            distance of a position from its ends.
+        rate: Outputs per step.
+        positions: Steps that are disturbed, one at a time.
+
+    Returns:
+        What was observed, in steps; a lower bound of the true context.
+    """
+    baseline = run(given[np.newaxis])
+    before = after = 0
+    for position, disturbance in product(positions, _DISTURBANCES):
+        disturbed = given.copy()
+        disturbed[..., position] = disturbance
+        reached = run(disturbed[np.newaxis]).view(np.uint32) != baseline.view(np.uint32)
+        outputs = np.flatnonzero(reached[0]) // rate
+        if outputs.size:
+            before = max(before, int(outputs[-1]) - position)
+            after = max(after, position - int(outputs[0]))
     return Context(before, after)

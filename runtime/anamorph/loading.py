@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from anamorph import download, manifest
 from anamorph.errors import InputError, ModelFileError, ModelNotFoundError
@@ -13,13 +13,13 @@ from anamorph.session import open_session
 if TYPE_CHECKING:
     from anamorph.upscaler import Upscaler
 
+Loaded = TypeVar("Loaded")
+
 _REMOTE: Final = ("https://", "http://", "hf://")
 
 
-def load(
-    name: str | os.PathLike[str], *, device: str = "auto", threads: int | None = None
-) -> "Upscaler":
-    """Load a model and return an object of its task.
+def load(name: str | os.PathLike[str], *, device: str = "auto", threads: int | None = None) -> Any:
+    """Load a model and return an object of its task: an `Upscaler`, or a `Vocoder`.
 
     Args:
         name: A name of the zoo (``photo-x4``, or ``photo-x4@1`` for one version), a path, or an
@@ -35,15 +35,41 @@ def load(
         InputError: An option is no valid choice, or another command runs this task.
     """
     model = read_model(resolve(name))
-    if model.card.task != "upscale":
+    task = model.card.task
+    if task not in ("upscale", "vocode"):
         raise InputError(
             f"{model.origin}: is a model for {model.card.task!r}, which this version of Anamorph "
             "does not run; try: pip install --upgrade anamorph"
         )
     session = open_session(model, device=device, threads=threads)
+    if task == "vocode":
+        from anamorph.vocoder import Vocoder
+
+        return Vocoder(session)
     from anamorph.upscaler import Upscaler
 
     return Upscaler(session)
+
+
+def load_upscaler(
+    name: str | os.PathLike[str], *, device: str = "auto", threads: int | None = None
+) -> "Upscaler":
+    """Load a model that enlarges pictures; arguments and errors are those of ``load``.
+
+    Raises:
+        InputError: It does something else.
+    """
+    from anamorph.upscaler import Upscaler
+
+    return _of_task(load(name, device=device, threads=threads), Upscaler, "upscale", name)
+
+
+def _of_task(loaded: object, kind: type[Loaded], task: str, name: str | os.PathLike[str]) -> Loaded:
+    if not isinstance(loaded, kind):
+        raise InputError(
+            f"{os.fspath(name)}: is no model for {task!r}; see which are: anamorph models"
+        )
+    return loaded
 
 
 def resolve(

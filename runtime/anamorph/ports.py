@@ -12,6 +12,11 @@ _ELEMENT_TYPES: Final = {
 }
 _PICTURE_AXES: Final = ("batch", "channel", "height", "width")
 _PICTURE_CHANNELS: Final = ("red", "green", "blue")
+_WAVEFORM: Final = ("waveform", ("batch", "samples"))
+_SEQUENCES: Final = {
+    "convert": (_WAVEFORM, _WAVEFORM),
+    "vocode": (("mel", ("batch", "band", "frames")), _WAVEFORM),
+}
 
 
 def check_ports(card: Card, session: Any, origin: str) -> None:
@@ -40,6 +45,8 @@ def check_ports(card: Card, session: Any, origin: str) -> None:
             )
         for port, node in zip(ports, nodes, strict=True):
             _check_port(origin, kind, port, node)
+    if card.task in _SEQUENCES:
+        _check_sequence(card, origin)
     if card.task == "upscale":
         for kind, ports in (("input", card.inputs), ("output", card.outputs)):
             seen = [(port.axes, port.channels, port.minimum, port.maximum) for port in ports]
@@ -48,6 +55,19 @@ def check_ports(card: Card, session: Any, origin: str) -> None:
                     f"{origin}: its card says that it upscales, but its {kind} is no RGB "
                     f"picture in [0, 1] of axes {', '.join(_PICTURE_AXES)}; export it again"
                 )
+
+
+def _check_sequence(card: Card, origin: str) -> None:
+    """Refuse a card whose task it is to make a waveform, where its ports or rates do not fit."""
+    seen = tuple(
+        tuple((port.meaning, port.axes) for port in ports) for ports in (card.inputs, card.outputs)
+    )
+    wanted = tuple((port,) for port in _SEQUENCES[card.task])
+    if seen != wanted or not card.sample_rate or (card.task == "vocode") != bool(card.hop_length):
+        raise ModelFileError(
+            f"{origin}: its card says {card.task}, but not one input, output, sample rate and hop "
+            "that belong to it; export it again"
+        )
 
 
 def _check_port(origin: str, kind: str, port: Port, node: Any) -> None:
@@ -60,11 +80,11 @@ def _check_port(origin: str, kind: str, port: Port, node: Any) -> None:
     for axis, extent in zip(port.axes, node.shape, strict=True):
         if not isinstance(extent, int):
             continue
-        if axis == "channel" and port.channels and extent != len(port.channels):
+        if axis in ("channel", "band") and port.channels and extent != len(port.channels):
             raise _lies(
-                origin, f"{kind} {port.name} of {len(port.channels)} channels", f"{node.shape}"
+                origin, f"{kind} {port.name} of {len(port.channels)} {axis}s", f"{node.shape}"
             )
-        if axis in ("batch", "height", "width", "samples"):
+        if axis in ("batch", "height", "width", "samples", "frames"):
             raise _lies(origin, f"{kind} {port.name} of any {axis}", f"only {extent}")
 
 

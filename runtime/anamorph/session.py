@@ -71,6 +71,8 @@ class Session:
         result: npt.NDArray[np.float32] = self._run({self.card.inputs[0].name: batch})[0]
         if self.card.task == "upscale":
             self._check_scale(batch.shape, result.shape)
+        elif self.card.task in ("convert", "vocode"):
+            self._check_length(batch.shape, result.shape)
         return result
 
     def run_named(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -92,6 +94,14 @@ class Session:
                 "anamorph check"
             ) from None
         return results
+
+    def _check_length(self, given: tuple[int, ...], returned: tuple[int, ...]) -> None:
+        expected = (given[0], given[-1] * (self.card.hop_length or 1))
+        if returned != expected:
+            raise ModelFileError(
+                f"{self.origin}: made {returned} of {given} where its card promises {expected}; "
+                "export the model again"
+            )
 
     def _check_scale(self, given: tuple[int, ...], returned: tuple[int, ...]) -> None:
         batch, _, height, width = given

@@ -67,3 +67,13 @@ evaluate.command(
     name="upscale",
     help="PSNR and SSIM of upscalers against the truth.",
 )
+evaluate.command(
+    "anamorph_training.evaluation.voice_command:voice",
+    name="voice",
+    help="Distortion, pitch, speaker similarity and quality of converted speech.",
+)
+evaluate.command(
+    "anamorph_training.evaluation.voice_command:vocoder",
+    name="vocoder",
+    help="Quality of speech that vocoders make of its own spectrograms.",
+)

@@ -113,9 +113,9 @@ def upscale(
     _check(options)
     _check_places(inputs, output, options, json=json)
 
-    from anamorph.loading import load
+    from anamorph.loading import load_upscaler
 
-    upscaler = load(locate(model), device=device, threads=threads)
+    upscaler = load_upscaler(locate(model), device=device, threads=threads)
     if STREAM in inputs:
         return _upscale_stdin(upscaler, output, options, json=json)
     jobs = batch.plan(

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from anamorph_training.networks.fourier import (
+    Basis,
     Synthesis,
     dft_basis,
     hann,
@@ -50,3 +51,8 @@ def test_basis_obeys_parseval() -> None:
 def test_frames_are_added_where_they_overlap() -> None:
     frames = torch.tensor([[[1.0, 2, 3, 4], [10, 20, 30, 40]]])
     assert overlap_add(frames, 2).tolist() == [[1, 2, 13, 24, 30, 40]]
+
+
+def test_a_table_of_cosines_gives_the_very_basis() -> None:
+    made = Basis(n_fft=1024, bins=513)().double().numpy()
+    assert np.abs(made - dft_basis(1024)).max() < 6e-8

@@ -16,9 +16,9 @@ Prepared = tuple[Run, dict[str, str]]
 
 def picture_to_picture(*, model: str, threads: int, tile: int | None = None) -> Prepared:
     """Prepare the runtime as users call it: uint8 (height, width, 3) in and out."""
-    from anamorph.loading import load
+    from anamorph.loading import load_upscaler
 
-    upscaler = load(model, device="cpu", threads=threads)
+    upscaler = load_upscaler(model, device="cpu", threads=threads)
     return lambda picture: upscaler.upscale(picture, tile=tile).pixels, {"precision": "float32"}
 
 

@@ -10,8 +10,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-import anamorph
 from anamorph.errors import InputError
+from anamorph.loading import load_upscaler
 from anamorph.picture import Picture
 from anamorph_training.data.folder import decode, find_pictures, to_rgb8
 from anamorph_training.data.pairs import crop_to_multiple
@@ -161,7 +161,7 @@ def find_method(
     """
     if name in KERNELS:
         return partial(_interpolate, scale=scale, kernel=KERNELS[name])
-    upscaler = anamorph.load(name, device=device, threads=threads)
+    upscaler = load_upscaler(name, device=device, threads=threads)
     if upscaler.card.scale != scale:
         raise InputError(
             f"{name}: enlarges x{upscaler.card.scale}, the pictures are for x{scale}; "

@@ -23,6 +23,34 @@ def dft_basis(n_fft: int) -> NDArray[np.float64]:
     return np.concatenate([np.cos(phases), -np.sin(phases)])
 
 
+class Basis(nn.Module):
+    """The same basis, made from one table of cosines whenever it is asked for.
+
+    A graph then stores the table, and its runtime works the basis out once, at load: 4 kB instead
+    of 4 MB for 1024 samples.
+
+    Args:
+        n_fft: Samples, a multiple of 4.
+        bins: Frequencies from 0 on.
+    """
+
+    def __init__(self, *, n_fft: int, bins: int) -> None:
+        super().__init__()
+        self.n_fft, self.bins = n_fft, bins
+        self.cosines: Tensor
+        table = np.cos(2 * math.pi * np.arange(n_fft) / n_fft)
+        self.register_buffer("cosines", torch.from_numpy(table).float(), persistent=False)
+
+    def forward(self) -> Tensor:
+        """Return the real, then the imaginary rows: float32 (2 * bins, n_fft)."""
+        bins = torch.arange(self.bins, device=self.cosines.device)
+        samples = torch.arange(self.n_fft, device=self.cosines.device)
+        turns = torch.outer(bins, samples) % self.n_fft
+        # -sin(x) = cos(x + a quarter turn)
+        ahead = (turns + self.n_fft // 4) % self.n_fft
+        return self.cosines[torch.cat([turns, ahead])]
+
+
 def hann(n_fft: int) -> NDArray[np.float64]:
     """Return the periodic Hann window, float64 (n_fft,)."""
     window: NDArray[np.float64] = 0.5 - 0.5 * np.cos(2 * math.pi * np.arange(n_fft) / n_fft)
@@ -96,16 +124,17 @@ class Synthesis(nn.Module):
         super().__init__()
         self.hop_length = hop_length
         bins = n_fft // 2 + 1
+        self.basis = Basis(n_fft=n_fft, bins=bins)
         # Each bin but the first and last stands for its mirror image too.
-        weight = np.full(2 * bins, 2.0 / n_fft)
-        weight[[0, bins - 1, bins, 2 * bins - 1]] /= 2
-        self.basis: Tensor
+        share = np.full(bins, 2.0 / n_fft)
+        share[[0, -1]] /= 2
+        self.share: Tensor
         self.window: Tensor
-        matrix = torch.from_numpy(dft_basis(n_fft) * weight[:, None]).float()
-        self.register_buffer("basis", matrix, persistent=False)
+        self.register_buffer("share", torch.from_numpy(share).float(), persistent=False)
         self.register_buffer("window", torch.from_numpy(hann(n_fft)).float(), persistent=False)
 
     def forward(self, real: Tensor, imaginary: Tensor) -> Tensor:
         """Turn (batch, frames, bins) twice into (batch, frames * hop_length)."""
-        frames = torch.cat([real, imaginary], dim=2) @ self.basis  # (b, frames, n_fft)
+        parts = torch.cat([real * self.share, imaginary * self.share], dim=2)
+        frames = parts @ self.basis()  # (b, frames, n_fft)
         return normalise_overlap(frames, self.window, self.hop_length)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from anamorph_training.networks.fourier import dft_basis, hann
+from anamorph_training.networks.fourier import Basis, hann
 
 _POWER_FLOOR: Final = 1e-9  # under the root: keeps the gradient of silence finite
 _LOG_FLOOR: Final = 1e-5
@@ -44,18 +44,16 @@ class MelAnalysis(nn.Module):
 
         self.hop_length = hop_length
         self.padding = (n_fft - hop_length) // 2
-        basis = dft_basis(n_fft) * hann(n_fft)
         bands = librosa.filters.mel(
             sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, dtype=np.float64
         )
-        self.basis: Tensor
+        used = int(np.flatnonzero(bands.any(0))[-1]) + 1  # bins that a band takes in
+        self.basis = Basis(n_fft=n_fft, bins=used)
+        window, matrix = torch.from_numpy(hann(n_fft)), torch.from_numpy(bands[:, :used, None])
+        self.window: Tensor
         self.bands: Tensor
-        self.register_buffer(
-            "basis", torch.from_numpy(basis).float().unsqueeze(1), persistent=False
-        )
-        self.register_buffer(
-            "bands", torch.from_numpy(bands).float().unsqueeze(2), persistent=False
-        )
+        self.register_buffer("window", window.float(), persistent=False)
+        self.register_buffer("bands", matrix.float(), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Analyse a waveform.
@@ -67,7 +65,8 @@ class MelAnalysis(nn.Module):
             float32 (batch, n_mels, samples // hop_length), natural log of amplitude.
         """
         padded = F.pad(waveform.unsqueeze(1), (self.padding, self.padding))  # (b, 1, samples)
-        spectrum = F.conv1d(padded, self.basis, stride=self.hop_length)  # (b, 2 * bins, frames)
+        kernels = (self.basis() * self.window).unsqueeze(1)  # (2 * bins, 1, n_fft)
+        spectrum = F.conv1d(padded, kernels, stride=self.hop_length)  # (b, 2 * bins, frames)
         real, imaginary = spectrum.chunk(2, dim=1)  # (b, bins, frames) each
         magnitude = (real.square() + imaginary.square() + _POWER_FLOOR).sqrt()
         mel = F.conv1d(magnitude, self.bands)  # (b, n_mels, frames)

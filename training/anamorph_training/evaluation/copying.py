@@ -1,0 +1,121 @@
+"""Copy-synthesis: what a vocoder makes of recordings' own spectrograms, beside Griffin-Lim."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import anamorph
+from anamorph.audio import Audio
+from anamorph.errors import InputError
+from anamorph.vocoder import Vocoder
+from anamorph_training.data.recordings import level
+from anamorph_training.data.speech import write_wav
+from anamorph_training.evaluation.voice import RATE, dnsmos, embed
+from anamorph_training.griffin_lim import griffin_lim
+from anamorph_training.spectra import log_mel
+from anamorph_training.spectral_losses import spectral
+
+GRIFFIN_LIM = "griffin-lim"
+_HOP = 256
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Means over recordings.
+
+    Attributes:
+        name: Of the vocoder, or "recordings".
+        log_mel_error: Mean absolute difference of natural logarithms, at four resolutions.
+        similarity: Cosine, to the mean speaker of the recordings.
+        dnsmos: Overall, 1 to 5.
+    """
+
+    name: str
+    log_mel_error: float
+    similarity: float
+    dnsmos: float
+
+
+def measure_copies(
+    models: Sequence[str], files: Sequence[Path], *, out: Path | None = None
+) -> list[Copies]:
+    """Measure recordings, levelled as in training, and each vocoder's copies of them.
+
+    Args:
+        models: Zoo names or files of vocoders, or ``griffin-lim``.
+        files: Recordings of one speaker.
+        out: Folder for the copies; None keeps none.
+
+    Raises:
+        InputError: A model is no vocoder, or a recording holds no speech.
+    """
+    makers = {Path(name).stem: _maker(name) for name in models}
+    sounds = [_read(path) for path in files]
+    speakers = [embed(Audio(sound, RATE)) for sound in sounds]
+    centre = np.mean(speakers, axis=0)
+    centre /= np.linalg.norm(centre)
+    results = [
+        Copies(
+            "recordings",
+            0.0,
+            float(np.mean([one @ centre for one in speakers])),
+            float(np.mean([dnsmos(Audio(sound, RATE)) for sound in sounds])),
+        )
+    ]
+    for name, make in makers.items():
+        copies = [make(_mel(sound)) for sound in sounds]
+        if out is not None:
+            (out / name).mkdir(parents=True, exist_ok=True)
+            for path, copy in zip(files, copies, strict=True):
+                write_wav(out / name / f"{path.stem}.wav", copy, RATE)
+        results.append(_measure(name, sounds, copies, centre))
+    return results
+
+
+def _measure(
+    name: str, sounds: Sequence[Floats], copies: Sequence[Floats], centre: Floats
+) -> Copies:
+    errors = [
+        float(spectral(_tensor(copy), _tensor(sound), sample_rate=RATE)["mel"])
+        for copy, sound in zip(copies, sounds, strict=True)
+    ]
+    audios = [Audio(copy, RATE) for copy in copies]
+    return Copies(
+        name,
+        float(np.mean(errors)),
+        float(np.mean([embed(audio) @ centre for audio in audios])),
+        float(np.mean([dnsmos(audio) for audio in audios])),
+    )
+
+
+def _maker(name: str) -> Callable[[Floats], Floats]:
+    if name == GRIFFIN_LIM:
+        return griffin_lim
+    vocoder = anamorph.load(name)
+    if not isinstance(vocoder, Vocoder):
+        raise InputError(f"{name}: is no vocoder; see which are: anamorph models")
+    return lambda mel: np.array(vocoder.synthesize(mel).samples)
+
+
+def _read(path: Path) -> Floats:
+    """Return whole frames of a recording, levelled."""
+    try:
+        sound = level(np.array(Audio.open(path).mono().resample(RATE).samples))
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; record it again") from None
+    return sound[: len(sound) // _HOP * _HOP]
+
+
+def _mel(sound: Floats) -> Floats:
+    mel: Floats = log_mel(_tensor(sound))[0].numpy()
+    return mel
+
+
+def _tensor(sound: Floats) -> torch.Tensor:
+    return torch.from_numpy(np.array(sound))[None]
