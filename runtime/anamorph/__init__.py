@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from anamorph.audio import Audio
     from anamorph.card import Card
+    from anamorph.converter import VoiceConverter
     from anamorph.errors import AnamorphError
     from anamorph.loading import load
     from anamorph.picture import Picture
     from anamorph.upscaler import Upscaler
+    from anamorph.vocoder import Vocoder
 
-__all__ = ["AnamorphError", "Audio", "Card", "Picture", "Upscaler", "load"]
+__all__ = [
+    "AnamorphError",
+    "Audio",
+    "Card",
+    "Picture",
+    "Upscaler",
+    "Vocoder",
+    "VoiceConverter",
+    "load",
+]
 
 # Names are found on first use (PEP 562), so that `import anamorph` costs next to nothing.
 _HOMES: Final = {
@@ -24,6 +35,8 @@ _HOMES: Final = {
     "Card": "anamorph.card",
     "Picture": "anamorph.picture",
     "Upscaler": "anamorph.upscaler",
+    "Vocoder": "anamorph.vocoder",
+    "VoiceConverter": "anamorph.converter",
     "load": "anamorph.loading",
 }
 

@@ -61,15 +61,16 @@ def plan_chunks(card: Card, length: int, *, chunk: int | None = None) -> tuple[S
 
 
 def run_chunks(session: Session, plan: tuple[Span, ...], read: Read) -> Iterator[np.ndarray]:
-    """Run every chunk, and yield what is kept of each: float32 (samples,).
+    """Run every chunk, and yield what is kept of each: float32 (batch, samples).
 
     Args:
         session: What runs the graph.
         plan: As `plan_chunks` returns it.
-        read: Returns the input from one position to another, float32, time last.
+        read: Returns the input from one position to another: float32 (batch, ..., steps). Both
+            only rise from call to call.
     """
     rate = session.card.hop_length or 1
     for span in plan:
-        made = session.run(read(span.read_start, span.read_stop)[np.newaxis])[0]
+        made = session.run(read(span.read_start, span.read_stop))
         start = (span.keep_start - span.read_start) * rate
-        yield made[start : start + (span.keep_stop - span.keep_start) * rate]
+        yield made[:, start : start + (span.keep_stop - span.keep_start) * rate]

@@ -11,6 +11,7 @@ from anamorph.model_file import check_file, read_card, read_model
 from anamorph.session import open_session
 
 if TYPE_CHECKING:
+    from anamorph.converter import VoiceConverter
     from anamorph.upscaler import Upscaler
 
 Loaded = TypeVar("Loaded")
@@ -19,7 +20,7 @@ _REMOTE: Final = ("https://", "http://", "hf://")
 
 
 def load(name: str | os.PathLike[str], *, device: str = "auto", threads: int | None = None) -> Any:
-    """Load a model and return an object of its task: an `Upscaler`, or a `Vocoder`.
+    """Load a model and return an object of its task: `Upscaler`, `VoiceConverter`, `Vocoder`.
 
     Args:
         name: A name of the zoo (``photo-x4``, or ``photo-x4@1`` for one version), a path, or an
@@ -36,12 +37,16 @@ def load(name: str | os.PathLike[str], *, device: str = "auto", threads: int | N
     """
     model = read_model(resolve(name))
     task = model.card.task
-    if task not in ("upscale", "vocode"):
+    if task not in ("upscale", "convert", "vocode"):
         raise InputError(
             f"{model.origin}: is a model for {model.card.task!r}, which this version of Anamorph "
             "does not run; try: pip install --upgrade anamorph"
         )
     session = open_session(model, device=device, threads=threads)
+    if task == "convert":
+        from anamorph.converter import VoiceConverter
+
+        return VoiceConverter(session)
     if task == "vocode":
         from anamorph.vocoder import Vocoder
 
@@ -62,6 +67,19 @@ def load_upscaler(
     from anamorph.upscaler import Upscaler
 
     return _of_task(load(name, device=device, threads=threads), Upscaler, "upscale", name)
+
+
+def load_converter(
+    name: str | os.PathLike[str], *, device: str = "auto", threads: int | None = None
+) -> "VoiceConverter":
+    """Load a model that converts voices; arguments and errors are those of ``load``.
+
+    Raises:
+        InputError: It does something else.
+    """
+    from anamorph.converter import VoiceConverter
+
+    return _of_task(load(name, device=device, threads=threads), VoiceConverter, "convert", name)
 
 
 def _of_task(loaded: object, kind: type[Loaded], task: str, name: str | os.PathLike[str]) -> Loaded:

@@ -64,5 +64,6 @@ class Vocoder:
         if not np.isfinite(given).all():
             raise InputError("mel: holds NaN or infinity; floor amplitudes before the logarithm")
         plan = plan_chunks(self.card, given.shape[1], chunk=chunk)
-        pieces = run_chunks(self._session, plan, lambda start, stop: given[:, start:stop])
-        return Audio(np.concatenate(list(pieces)), self.card.sample_rate)
+        batch = given[np.newaxis]
+        pieces = run_chunks(self._session, plan, lambda start, stop: batch[..., start:stop])
+        return Audio(np.concatenate(list(pieces), axis=1)[0], self.card.sample_rate)

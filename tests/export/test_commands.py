@@ -75,7 +75,7 @@ def test_a_table_of_checks_is_printed_for_people(capsys: pytest.CaptureFixture[s
     show(Path(__file__), card, [Finding("parity", "1.0e-07", "1.0e-04")], json=False)
     table = capsys.readouterr().out
     assert "parity  1.0e-07  1.0e-04" in table
-    assert "made: psnr_y 30.5 dB (bicubic 28)" in table
+    assert "made: psnr_y 30.5 dB (without: 28)" in table
 
 
 def test_an_existing_file_is_kept(

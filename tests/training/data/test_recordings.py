@@ -7,8 +7,8 @@ import pytest
 from tests.training.conftest import spoken_wave
 
 from anamorph.errors import InputError, OutputError
+from anamorph.loudness import LEVEL
 from anamorph_training.data.recordings import (
-    LEVEL,
     Recording,
     find_recordings,
     level,

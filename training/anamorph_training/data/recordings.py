@@ -20,12 +20,11 @@ from anamorph.audio import Audio
 from anamorph.audio_reader import SUFFIXES
 from anamorph.cache import cache_folder
 from anamorph.errors import InputError, OutputError
+from anamorph.loudness import LEVEL, SILENCE_DB, speech_level
 
 # Part of each cache key: raise it when decoding, trimming or levelling changes.
 _CACHE_VERSION: Final = 1
-LEVEL: Final = 0.063  # root mean square of speech, -24 dB of full scale
 _PEAK: Final = 0.99
-_SILENCE_DB: Final = 45.0  # below the loudest frame
 _FRAME: Final = 1024
 _HOP: Final = 256
 _FULL_SCALE: Final = 32767
@@ -160,14 +159,13 @@ def level(samples: Floats, target: float = LEVEL) -> Floats:
 
     trimmed: Floats
     trimmed, _ = librosa.effects.trim(
-        samples, top_db=_SILENCE_DB, frame_length=_FRAME, hop_length=_HOP
+        samples, top_db=SILENCE_DB, frame_length=_FRAME, hop_length=_HOP
     )
     peak = float(np.abs(trimmed).max(initial=0.0))
     if peak < 1e-4:
         raise ValueError("holds nothing but silence")
     power = librosa.feature.rms(y=trimmed, frame_length=_FRAME, hop_length=_HOP)[0] ** 2
-    active = power[power > power.max() * 10 ** (-_SILENCE_DB / 10)]
-    gain = min(target / float(np.sqrt(active.mean())), _PEAK / peak)
+    gain = min(target / speech_level(power), _PEAK / peak)
     return (trimmed * gain).astype(np.float32)
 
 
