@@ -22,6 +22,7 @@ INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 
 VERBS: Final = {
+    "convert": "Speak the same words in another voice: files, folders or a pipe.",
     "upscale": "Enlarge pictures: files, folders or a pipe.",
     "models": "List the models that can be used by name.",
     "info": "Show a model's card: what it does, its data, licence, figures and gate result.",
@@ -29,12 +30,19 @@ VERBS: Final = {
     "cache": "List or remove downloaded models.",
 }
 PLUGIN_VERBS: Final = {
+    "convert": "Speak the same words in another voice: files, folders or a pipe.",
     "train": "Train a model on your own data (extra: train).",
     "export": "Turn a training run into a gated, self-describing .onnx file (extra: train).",
     "evaluate": "Measure a model's quality on a test set (extra: train).",
     "bench": "Measure speed, memory and start-up as ratios in one run (extra: train).",
 }
 EXAMPLES: Final = {
+    "convert": """\
+Examples:
+  anamorph convert me.wav -m nathalie            writes me-nathalie.wav beside it
+  anamorph convert me.mp3 -o her.flac -m nathalie
+  anamorph convert talks/ -o hers/ -m nathalie   a whole folder, its tree kept
+  cat me.wav | anamorph convert - -o - -m nathalie > her.wav""",
     "upscale": """\
 Examples:
   anamorph upscale small.jpg                     writes small-x4.jpg beside it

@@ -126,8 +126,8 @@ def test_a_model_that_was_not_installed_says_so(zoo: Path) -> None:
 
 
 def test_other_tasks_are_refused_by_name(tmp_path: Path) -> None:
-    path = tiny_upscaler(tmp_path / "voice.onnx", task="convert")
-    with pytest.raises(InputError, match=r"'convert'.*pip install --upgrade") as caught:
+    path = tiny_upscaler(tmp_path / "voice.onnx", task="translate")
+    with pytest.raises(InputError, match=r"'translate'.*pip install --upgrade") as caught:
         load(path)
     assert_one_line(caught, path, "upgrade")
 

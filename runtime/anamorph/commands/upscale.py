@@ -1,22 +1,26 @@
 """`anamorph upscale`: enlarge pictures."""
 
 import math
-import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import msgspec
 from cyclopts import Parameter
 
 from anamorph import batch
-from anamorph.commands.progress import Progress, locate
-from anamorph.errors import AnamorphError, InputError, OutputError, UsageError
-from anamorph.new_file import cannot_write
+from anamorph.commands.progress import locate
+from anamorph.commands.running import (
+    STREAM,
+    Outcome,
+    Switch,
+    attempt,
+    check_places,
+    print_json,
+    run_all,
+)
+from anamorph.errors import InputError, OutputError, UsageError
 from anamorph.picture_format import FORMATS, SUFFIXES, format_for
 from anamorph.picture_reader import BYTES, MAX_PIXELS
 from anamorph.providers import Device
@@ -25,9 +29,6 @@ if TYPE_CHECKING:
     from anamorph.upscaler import Upscaler
 
 FormatName = Literal["png", "jpeg", "webp", "tiff", "avif", "gif"]
-Switch = Annotated[bool, Parameter(negative=())]
-
-STREAM: Final = "-"
 
 
 @dataclass(frozen=True)
@@ -43,28 +44,16 @@ class Options:
     max_pixels: int
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one picture, as `--json` prints it."""
+@dataclass(frozen=True, kw_only=True)
+class PictureOutcome(Outcome):
+    """What became of one picture."""
 
-    input: str
-    output: str
-    status: Literal["written", "skipped", "failed"]
     width: int = 0
     height: int = 0
-    seconds: float = 0.0
-    model: str = ""
-    device: str = ""
-    error: str = ""
 
-    def sentence(self) -> str:
-        """Return the outcome as one line for people."""
-        if self.status == "failed":
-            return f"failed   {self.error}"
-        if self.status == "skipped":
-            return f"skipped  {self.output} exists"
-        size = f"{self.width} x {self.height}, {self.seconds:.2f} s"
-        return f"written  {self.output}  ({size}, {self.model} on {self.device})"
+    def size(self) -> str:
+        """Return pixels across and down."""
+        return f"{self.width} x {self.height}"
 
 
 def upscale(
@@ -111,7 +100,8 @@ def upscale(
         max_pixels=round(max_megapixels * 1e6),
     )
     _check(options)
-    _check_places(inputs, output, options, json=json)
+    check_places(inputs, output, what="picture", json=json)
+    _check_suffix(output, options)
 
     from anamorph.loading import load_upscaler
 
@@ -138,30 +128,12 @@ def _check(options: Options) -> None:
         raise UsageError("--force and --skip-existing exclude each other; give one")
 
 
-def _check_places(
-    inputs: Sequence[str], output: str | None, options: Options, *, json: bool
-) -> None:
-    """Refuse inputs and outputs that contradict each other, before a model is loaded."""
-    for given in inputs:
-        # A lone - is an input, so the parser takes misspelt options for inputs too.
-        if given.startswith("-") and given != STREAM:
-            raise UsageError(f"{given}: unknown option (a file of this name is ./{given})")
-        if not given:
-            raise UsageError("an input is empty; name a file, a folder, or -")
-    if STREAM in inputs and len(inputs) > 1:
-        raise UsageError("- (standard input) holds one picture; give it alone")
-    to_stdout = output == STREAM or (output is None and STREAM in inputs)
-    if to_stdout and json:
-        raise UsageError("--json and the picture cannot share standard output; give -o FILE")
-    if output == STREAM and tuple(inputs) != (STREAM,):
-        raise UsageError("-o - writes one picture; give it with - (standard input) as the input")
-    if output is None or to_stdout:
+def _check_suffix(output: str | None, options: Options) -> None:
+    if output is None or output == STREAM or not options.format:
         return
     path = Path(output)
-    if STREAM in inputs and path.is_dir():
-        raise UsageError(f"-o {output}: is a folder; name the file for standard input's picture")
     known = path.suffix.lower() in SUFFIXES and not path.is_dir()
-    if options.format and known and format_for(path).name != options.format:
+    if known and format_for(path).name != options.format:
         raise UsageError(f"-o {output}: its suffix contradicts --format {options.format}; drop one")
 
 
@@ -169,22 +141,13 @@ def _upscale_all(
     upscaler: "Upscaler", jobs: Sequence[batch.Job], options: Options, *, json: bool
 ) -> int:
     """Upscale every job, go on past bad files and list them at the end."""
-    outcomes: list[Outcome] = []
-    with Progress(total=len(jobs), what=f"{upscaler.origin} on {upscaler.device}") as progress:
-        for number, job in enumerate(jobs):
-            progress.start(number, job.source.name)
-            outcome = _attempt(upscaler, job.source, job.target, options, progress.update)
-            outcomes.append(outcome)
-            if json:
-                _print_json(outcome)
-            else:
-                progress.say(outcome.sentence())
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    if failed and (json or len(jobs) > 1):
-        print(f"{len(failed)} of {len(jobs)} pictures failed:", file=sys.stderr)
-        for outcome in failed:
-            print(f"  {outcome.error}", file=sys.stderr)
-    return 1 if failed else 0
+    return run_all(
+        jobs,
+        lambda job, progress: _attempt(upscaler, job.source, job.target, options, progress),
+        title=f"{upscaler.origin} on {upscaler.device}",
+        what="pictures",
+        json=json,
+    )
 
 
 def _upscale_stdin(
@@ -195,7 +158,7 @@ def _upscale_stdin(
     if output is not None and output != STREAM:
         outcome = _attempt(upscaler, data, Path(output), options)
         if json:
-            _print_json(outcome)
+            print_json(outcome)
         else:
             print(outcome.sentence(), file=sys.stderr)
         return 1 if outcome.status == "failed" else 0
@@ -218,68 +181,31 @@ def _attempt(
     target: Path,
     options: Options,
     progress: Callable[[float], None] | None = None,
-) -> Outcome:
-    name = STREAM if isinstance(source, bytes) else _readable(source)
-    outcome = Outcome(
-        name, _readable(target), "failed", model=upscaler.origin, device=upscaler.device
+) -> PictureOutcome:
+    def work(
+        source: Path | bytes, target: Path, progress: Callable[[float], None] | None
+    ) -> dict[str, Any]:
+        report = upscaler.upscale_file(
+            source,
+            target,
+            tile=options.tile,
+            tta=options.tta,
+            quality=options.quality,
+            force=options.force,
+            format=options.format,
+            max_pixels=options.max_pixels,
+            progress=progress,
+        )
+        return {"width": report.width, "height": report.height}
+
+    return attempt(
+        PictureOutcome,
+        source,
+        target,
+        work,
+        skip_existing=options.skip_existing,
+        model=upscaler.origin,
+        device=upscaler.device,
+        cure="try a smaller --tile",
+        progress=progress,
     )
-    begun = time.perf_counter()
-    try:
-        if options.skip_existing and target.exists():
-            return replace(outcome, status="skipped")
-        if isinstance(source, Path) and target.exists() and target.samefile(source):
-            raise OutputError(f"{target}: is the input itself, which is kept; choose another -o")
-        with made_folder(target):
-            report = upscaler.upscale_file(
-                source,
-                target,
-                tile=options.tile,
-                tta=options.tta,
-                quality=options.quality,
-                force=options.force,
-                format=options.format,
-                max_pixels=options.max_pixels,
-                progress=progress,
-            )
-    except (AnamorphError, OSError, MemoryError) as error:
-        reason = " ".join(str(error).split()) or "out of memory; try a smaller --tile"
-        reason = reason.replace(BYTES, "standard input")
-        return replace(outcome, error=reason if name in reason else f"{name}: {reason}")
-    return replace(
-        outcome,
-        status="written",
-        width=report.width,
-        height=report.height,
-        seconds=round(time.perf_counter() - begun, 3),
-    )
-
-
-@contextmanager
-def made_folder(target: Path) -> Iterator[None]:
-    """Make the folder of a file that is about to be written; unmake it if that fails.
-
-    Raises:
-        OutputError: The folder cannot be made.
-    """
-    missing = [folder for folder in target.parents if not os.path.lexists(folder)]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(target, error) from None
-    try:
-        yield
-    except BaseException:
-        for folder in missing:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
-
-
-def _readable(path: Path) -> str:
-    """Return a path as one line of text, whatever bytes its name has."""
-    text = os.fsencode(path).decode(errors="backslashreplace")
-    return " ".join(text.split()) if "\n" in text else text
-
-
-def _print_json(outcome: Outcome) -> None:
-    print(msgspec.json.encode(outcome).decode(), flush=True)

@@ -1,0 +1,212 @@
+"""`anamorph convert`: the same words in another voice."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from anamorph import batch
+from anamorph.audio_reader import SUFFIXES
+from anamorph.audio_writer import FORMATS, format_of
+from anamorph.commands.progress import locate
+from anamorph.commands.running import (
+    STREAM,
+    Outcome,
+    Switch,
+    attempt,
+    check_places,
+    print_json,
+    run_all,
+)
+from anamorph.errors import InputError, OutputError, UsageError
+from anamorph.providers import Device
+
+if TYPE_CHECKING:
+    from anamorph.converter import VoiceConverter
+
+FormatName = Literal["wav", "flac", "ogg", "mp3"]
+Bits = Literal["16", "24", "32", "float"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What holds for every recording of a run."""
+
+    gain_db: float | None
+    rate: int | None
+    keep_channels: bool
+    chunk: int | None
+    depth: int | str | None
+    force: bool
+    skip_existing: bool
+    format: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingOutcome(Outcome):
+    """What became of one recording."""
+
+    duration: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+    gain_db: float = 0.0
+
+    def size(self) -> str:
+        """Return its length and rate."""
+        return f"{self.duration:.1f} s at {self.sample_rate} Hz"
+
+
+def convert(
+    *inputs: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    model: Annotated[str, Parameter(alias="-m")],
+    output: Annotated[str | None, Parameter(alias="-o", allow_leading_hyphen=True)] = None,
+    device: Device = "auto",
+    threads: int | None = None,
+    gain: Annotated[float | Literal["auto"], Parameter(allow_leading_hyphen=True)] = "auto",
+    rate: int | None = None,
+    channels: Literal["mix", "keep"] = "mix",
+    bits: Bits | None = None,
+    chunk: float | Literal["auto"] = "auto",
+    format: FormatName | None = None,
+    force: Switch = False,
+    skip_existing: Switch = False,
+    json: Switch = False,
+) -> int:
+    """Speak the same words in another voice: WAV, FLAC, OGG and MP3, as long as they were.
+
+    Args:
+        inputs: Files, folders (searched recursively), or - for standard input.
+        model: Name (see `anamorph models`), path, https:// or hf:// address of a voice.
+        output: File, folder, or - for standard output; by default beside each input.
+        device: Where to run; auto takes the best that is there.
+        threads: CPU threads; by default all cores this process may use.
+        gain: dB by which the model hears the recording louder; auto measures its speech. What it
+            makes is turned down by as much again.
+        rate: Samples per second of the outputs; by default the input's.
+        channels: Average all channels, or keep and convert each.
+        bits: Depth of WAV and FLAC; by default the input's.
+        chunk: Seconds that are converted at once; shorter needs less memory, same result.
+        format: Format of the outputs; by default that of the input (of -o, if it is a file).
+        force: Replace outputs that exist.
+        skip_existing: Leave outputs that exist, and go on with the others.
+        json: Print one JSON object per recording to standard output.
+    """
+    check_places(inputs, output, what="recording", json=json)
+    if force and skip_existing:
+        raise UsageError("--force and --skip-existing exclude each other; give one")
+    _check_suffix(output, format)
+    if chunk != "auto" and not 0 < chunk < 1e6:
+        raise UsageError(f"--chunk {chunk:g}: must be a positive number of seconds, or auto")
+
+    from anamorph.loading import load_converter
+
+    converter = load_converter(locate(model), device=device, threads=threads)
+    options = Options(
+        gain_db=None if gain == "auto" else gain,
+        rate=rate,
+        keep_channels=channels == "keep",
+        chunk=None if chunk == "auto" else round(chunk * converter.card.sample_rate),
+        depth=int(bits) if bits and bits.isdigit() else bits,
+        force=force,
+        skip_existing=skip_existing,
+        format=format,
+    )
+    if STREAM in inputs:
+        return _convert_stdin(converter, output, options, json=json)
+    jobs = batch.plan(
+        [Path(given) for given in inputs],
+        output=output,
+        mark=f"-{converter.card.name}",
+        suffixes=SUFFIXES,
+        suffix=FORMATS[format].suffix if format else None,
+    )
+    return run_all(
+        jobs,
+        lambda job, progress: _attempt(converter, job.source, job.target, options, progress),
+        title=f"{converter.origin} on {converter.device}",
+        what="recordings",
+        json=json,
+    )
+
+
+def _check_suffix(output: str | None, format: str | None) -> None:
+    if output is None or output == STREAM or not format:
+        return
+    path = Path(output)
+    known = path.suffix.lower() in SUFFIXES and not path.is_dir()
+    if known and format_of(path).name != format:
+        raise UsageError(f"-o {output}: its suffix contradicts --format {format}; drop one")
+
+
+def _convert_stdin(
+    converter: "VoiceConverter", output: str | None, options: Options, *, json: bool
+) -> int:
+    if sys.stdin is None or not (data := sys.stdin.buffer.read()):
+        raise InputError("standard input is empty; pipe a recording into it")
+    if output is not None and output != STREAM:
+        outcome = _attempt(converter, data, Path(output), options)
+        if json:
+            print_json(outcome)
+        else:
+            print(outcome.sentence(), file=sys.stderr)
+        return 1 if outcome.status == "failed" else 0
+    if sys.stdout is None:
+        raise OutputError("standard output is closed; give -o FILE")
+    import tempfile
+
+    # Headers are completed at the end, which a pipe does not allow.
+    suffix = FORMATS[options.format or "wav"].suffix
+    with tempfile.TemporaryDirectory(prefix="anamorph-") as folder:
+        target = Path(folder, f"converted{suffix}")
+        outcome = _attempt(converter, data, target, options)
+        if outcome.status == "failed":
+            raise InputError(outcome.error.removeprefix(f"{STREAM}: "))
+        with target.open("rb") as file:
+            while piece := file.read(2**20):
+                sys.stdout.buffer.write(piece)
+    return 0
+
+
+def _attempt(
+    converter: "VoiceConverter",
+    source: Path | bytes,
+    target: Path,
+    options: Options,
+    progress: Callable[[float], None] | None = None,
+) -> RecordingOutcome:
+    def work(
+        source: Path | bytes, target: Path, progress: Callable[[float], None] | None
+    ) -> dict[str, Any]:
+        report = converter.convert_file(
+            source,
+            target,
+            gain_db=options.gain_db,
+            sample_rate=options.rate,
+            keep_channels=options.keep_channels,
+            chunk=options.chunk,
+            format=options.format,
+            depth=options.depth,
+            force=options.force,
+            progress=progress,
+        )
+        return {
+            "duration": round(report.duration, 3),
+            "sample_rate": report.sample_rate,
+            "channels": report.channels,
+            "gain_db": round(report.gain_db, 2),
+        }
+
+    return attempt(
+        RecordingOutcome,
+        source,
+        target,
+        work,
+        skip_existing=options.skip_existing,
+        model=converter.origin,
+        device=converter.device,
+        cure="try a shorter --chunk",
+        progress=progress,
+    )
