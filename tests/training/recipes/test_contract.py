@@ -89,6 +89,19 @@ RECIPES = {
         bound=0.05,
         make_data=make_larger_pictures,
     ),
+    "cyclegan_voice": Tiny(
+        options=QUIET
+        | {"channels": 8, "hidden": 8, "blocks": 1, "discriminator_channels": 2, "batch": 2}
+        | {"frames": 16, "variants": 0, "steps": 40, "warm_up": 4, "learning_rate": 1e-3}
+        | {"log_every": 5, "check_every": 5, "sample_every": 40},
+        overfit={"steps": 150, "channels": 32, "hidden": 32, "learning_rate": 1e-2}
+        | {"other_learning_rate": 1e-2, "masked_share": 0.0, "check_every": 150},
+        bound=6.0,
+        make_data=make_recordings,
+        places=lambda data: {"source": (data,), "target": (data,)},
+        separate_valid=False,
+        kept="*.wav",
+    ),
     "vocoder": Tiny(
         options=QUIET
         | {"channels": 8, "hidden": 12, "blocks": 1, "period_channels": 2, "frames": 8}
@@ -265,14 +278,17 @@ def test_survives_ten_kills_with_the_same_weights(name: str, tmp_path: Path) -> 
 @EACH
 def test_leaves_everything_that_export_needs(name: str, tmp_path: Path) -> None:
     RECIPES[name].make_data(tmp_path / "data", 4)
-    config = configure(name, tmp_path / "data", data_name="waves", licence="CC0-1.0")
+    naming = {"source_name": "waves", "source_licence": "CC0-1.0"}
+    if "data" in RECIPES[name].places(tmp_path):
+        naming = {"data_name": "waves", "licence": "CC0-1.0"}
+    config = configure(name, tmp_path / "data", **naming)
     recipe(name).train(config, tmp_path / "run")
     provenance = json.loads((tmp_path / "run" / "provenance.json").read_text())
     assert provenance["recipe"] == name
     assert provenance["steps"] == config.steps
     assert provenance["cpu_hours"] >= 0
     assert provenance["gpu_hours"] == 0
-    (dataset,) = provenance["datasets"]
+    dataset, *_ = provenance["datasets"]
     assert (dataset["name"], dataset["licence"], dataset["items"]) == ("waves", "CC0-1.0", 3)
     assert list((tmp_path / "run" / "holdout").glob(RECIPES[name].kept))
     assert list((tmp_path / "run" / "samples").glob("*.png"))

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,12 +182,13 @@ def _load(path: Path, *, sample_rate: int, cache: Path) -> Recording:
             raise InputError(f"{path}: {error}; record it again") from None
         # The bandwidth stands first; samples follow.
         head = np.array([min(audio.sample_rate, sample_rate) // 2], np.int16)
-        _save(file, np.concatenate([head, np.rint(levelled * _FULL_SCALE).astype(np.int16)]))
+        save_array(file, np.concatenate([head, np.rint(levelled * _FULL_SCALE).astype(np.int16)]))
     kept = np.load(file, mmap_mode="r")
     return Recording(kept[1:], float(kept[0]), path)
 
 
-def _save(target: Path, samples: NDArray[np.int16]) -> None:
+def save_array(target: Path, samples: NDArray[Any]) -> None:
+    """Write an array that is there whole or not at all."""
     temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     with temporary.open("wb") as stream:
         np.save(stream, samples, allow_pickle=False)

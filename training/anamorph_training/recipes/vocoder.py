@@ -13,9 +13,7 @@ from typing import Annotated, Any, Final
 import numpy as np
 import torch
 from cyclopts import Parameter
-from lightning_fabric import Fabric
 from torch import Tensor
-from torch.optim import Adam, Optimizer
 
 from anamorph import cli
 from anamorph_training.copy_synthesis import Watch
@@ -23,19 +21,20 @@ from anamorph_training.data.patches import Prefetch
 from anamorph_training.data.recordings import find_recordings
 from anamorph_training.data.speech import Speech, prepare_speech, save_held
 from anamorph_training.data.waveforms import Stretches, draw_waveforms
-from anamorph_training.loop.average import start_average, update_average
-from anamorph_training.loop.checkpoints import Part, Resumed
+from anamorph_training.loop.average import update_average
+from anamorph_training.loop.checkpoints import Resumed
 from anamorph_training.loop.device import Device, Precision, count_gpus, start_fabric
 from anamorph_training.loop.effort import Effort
 from anamorph_training.loop.interruption import Interruption
 from anamorph_training.loop.journal import Journal, Progress
-from anamorph_training.loop.keeping import Keeper, resume
+from anamorph_training.loop.keeping import Keeper
+from anamorph_training.loop.learners import resume_learners, set_up_learners
 from anamorph_training.loop.meter import Meter
-from anamorph_training.loop.optimizers import Method, make_optimizers, number, scale_rates
+from anamorph_training.loop.optimizers import Method, scale_rates
 from anamorph_training.loop.provenance import Record
 from anamorph_training.loop.run_folder import open_run
 from anamorph_training.loop.schedule import warm_cosine
-from anamorph_training.loop.warm_start import describe_start, take_over
+from anamorph_training.loop.warm_start import describe_start
 from anamorph_training.losses import (
     feature_matching,
     least_squares_discriminator,
@@ -157,76 +156,10 @@ def build(config: Config) -> Vocoder:
     return Vocoder(channels=config.channels, hidden=config.hidden, blocks=config.blocks)
 
 
-@dataclass(frozen=True)
-class _Learners:
-    """The vocoder and its discriminators, set up to learn.
-
-    Attributes:
-        model: The vocoder on its device.
-        optimizers: Of the vocoder, likewise.
-        critic: The discriminators on their device.
-        critic_optimizer: Theirs, likewise.
-        network: The vocoder itself.
-        average: Of its weights.
-        made: All optimisers themselves.
-        parts: What a checkpoint keeps, by its names there.
-    """
-
-    model: Any
-    optimizers: list[Any]
-    critic: Any
-    critic_optimizer: Any
-    network: Vocoder
-    average: Vocoder
-    made: list[Optimizer]
-    parts: dict[str, Part]
-
-
-def _set_up(config: Config, fabric: Fabric) -> _Learners:
-    network = build(config)
-    discriminator = WaveformDiscriminator(
+def _build_discriminator(config: Config) -> WaveformDiscriminator:
+    return WaveformDiscriminator(
         period_channels=config.period_channels, resolution_channels=config.resolution_channels
     )
-    made = make_optimizers(
-        network,
-        method=config.optimizer,
-        rate=config.learning_rate,
-        other_rate=config.other_learning_rate,
-        beta2=config.beta2,
-    )
-    critic_made = Adam(
-        discriminator.parameters(),
-        lr=config.discriminator_learning_rate,
-        betas=(config.beta1, config.beta2),
-        fused=True,
-    )
-    model, *optimizers = fabric.setup(network, *made)
-    critic, critic_optimizer = fabric.setup(discriminator, critic_made)
-    average = start_average(network)
-    parts: dict[str, Part] = {"network": network, "average": average}
-    parts |= {"discriminator": discriminator, **number([*made, critic_made])}
-    return _Learners(
-        model=model,
-        optimizers=optimizers,
-        critic=critic,
-        critic_optimizer=critic_optimizer,
-        network=network,
-        average=average,
-        made=[*made, critic_made],
-        parts=parts,
-    )
-
-
-def _resume(
-    out: Path, config: Config, learners: _Learners, ancestor: Record | None, progress: Progress
-) -> tuple[Resumed, Record | None]:
-    """Go on from the run's checkpoint, or from ``start``; return where, and the ancestor."""
-    resumed = resume(out, learners.parts, steps=config.steps, report=progress.say)
-    if resumed.step:
-        return resumed, (resumed.record or {}).get("start")
-    if config.start:
-        take_over(config.start, learners.network, learners.average, report=progress.say)
-    return resumed, ancestor
 
 
 def _draw(step: int, *, config: Config, speech: Speech) -> Stretches:
@@ -309,8 +242,15 @@ def train(config: Config, out: Path) -> None:
     ancestor = describe_start(config.start, out)
     open_run(out, RECIPE, config)
     progress = Progress(config.steps)
-    both = _set_up(config, fabric)
-    resumed, ancestor = _resume(out, config, both, ancestor, progress)
+    both = set_up_learners(fabric, build(config), _build_discriminator(config), config)
+    resumed, ancestor = resume_learners(
+        out,
+        both,
+        steps=config.steps,
+        start=config.start,
+        ancestor=ancestor,
+        report=progress.say,
+    )
     effort = Effort(resumed.spent, gpus=count_gpus(fabric))
     speech = prepare_speech(config, files, report=progress.say)
     keeper = _keep(out, config, speech, resumed, ancestor)
@@ -341,12 +281,10 @@ def train(config: Config, out: Path) -> None:
                 both.critic.requires_grad_(False)  # it passes the gradient on, and keeps none
                 terms |= judged | _deceive(config, both.critic, seen, seen_fake)
             loss = terms["spectral"] + terms.get("deceit", 0.0)
-            for optimizer in both.optimizers:
-                optimizer.zero_grad()
+            both.zero_grad()
             fabric.backward(loss)
             norm = fabric.clip_gradients(both.model, both.optimizers[0], max_norm=config.clip)
-            for optimizer in both.optimizers:
-                optimizer.step()
+            both.step()
             update_average(both.average, both.network, decay=config.average_decay, step=step - 1)
 
             meter.add(loss=loss, gradient_norm=norm, **terms)

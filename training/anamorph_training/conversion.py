@@ -1,0 +1,116 @@
+"""How a conversion sounds while it trains: spectrograms side by side, and sounds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import anamorph
+from anamorph.errors import InputError
+from anamorph.vocoder import Vocoder
+from anamorph_training.data.speech import write_wav
+from anamorph_training.data.voices import SAMPLE_RATE, Voice
+from anamorph_training.griffin_lim import griffin_lim
+from anamorph_training.loop.journal import Journal, Progress
+from anamorph_training.networks.voice_gan import VoicePair
+from anamorph_training.sheets import write_sheet
+
+_ROWS: Final = 4
+_FRAMES: Final = 300
+_TALL: Final = 2  # pixels per band
+_LIGHTEST: Final = -11.0  # natural log of amplitude, the range of a sheet's greys
+_DARKEST: Final = 1.0
+
+Floats = NDArray[np.float32]
+
+
+def draw_mel(mel: Floats) -> NDArray[np.uint8]:
+    """Draw uint8 (160, frames, 3): low bands below, dark where there is much energy."""
+    share = np.clip((mel[::-1] - _LIGHTEST) / (_DARKEST - _LIGHTEST), 0, 1)
+    grey = np.rint(255 * (1 - share)).astype(np.uint8).repeat(_TALL, axis=0)
+    return np.ascontiguousarray(np.broadcast_to(grey[..., None], (*grey.shape, 3)))
+
+
+def open_vocoder(name: str) -> Vocoder | None:
+    """Load the vocoder that samples are heard through; None for Griffin-Lim.
+
+    Raises:
+        InputError: It is no vocoder of 80 bands at 22.05 kHz.
+    """
+    if not name:
+        return None
+    vocoder = anamorph.load(name, device="cpu")
+    fits = isinstance(vocoder, Vocoder) and len(vocoder.card.inputs[0].channels) == 80
+    if not fits or vocoder.card.sample_rate != SAMPLE_RATE:
+        raise InputError(
+            f"{name}: is no vocoder of 80 bands at {SAMPLE_RATE} Hz; give another --vocoder"
+        )
+    assert isinstance(vocoder, Vocoder)
+    return vocoder
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Measures a pair of generators on held-out recordings, and keeps what it makes of them.
+
+    Attributes:
+        pair: What is measured, in evaluation mode.
+        source: Its held-out utterances are converted there and back.
+        target: Its held-out copies are undone.
+        vocoder: What samples are heard through; None for Griffin-Lim.
+        device: Where the pair is.
+    """
+
+    pair: VoicePair
+    source: Voice
+    target: Voice
+    vocoder: Vocoder | None
+    device: torch.device
+
+    def measure(self, step: int, journal: Journal, progress: Progress) -> None:
+        """Measure after ``step`` steps, and tell: errors of log-mel spectrograms."""
+        cycles, undone = [], []
+        for one in self.source.held:
+            source, _, cycle = self._convert(one.mel, one.statistics)
+            cycles.append(float(np.abs(cycle - source).mean()))
+        for one in self.target.held:
+            for copy in one.copies[:1] or (one.mel,):
+                _, made, _ = self._convert(copy, one.statistics)
+                undone.append(float(np.abs(made - one.mel).mean()))
+        figures = {"held_cycle": float(np.mean(cycles)), "held_undone": float(np.mean(undone))}
+        journal.write(step, **figures)
+        progress.say(
+            f"step {step}: held-out log-mel error {figures['held_cycle']:.3f} there and back, "
+            f"{figures['held_undone']:.3f} of undone copies"
+        )
+
+    def sample(self, step: int, run: Path) -> None:
+        """Write spectrograms of source, converted and back, and both sounds, into a run."""
+        folder, rows = run / "samples", []
+        folder.mkdir(exist_ok=True)
+        for index, one in enumerate(self.source.held[:_ROWS]):
+            mels = self._convert(one.mel, one.statistics)
+            rows.append([draw_mel(mel[:, :_FRAMES]) for mel in mels])
+            for name, mel in zip(("source", "converted"), mels[:2], strict=True):
+                path = folder / f"{step:09}-{index}-{name}.wav"
+                write_wav(path, self._speak(mel), SAMPLE_RATE)
+        write_sheet(folder / f"{step:09}.png", ["source", "converted", "there and back"], rows)
+
+    def _speak(self, mel: Floats) -> Floats:
+        if self.vocoder is None:
+            return griffin_lim(mel)
+        return np.array(self.vocoder.synthesize(mel).samples)
+
+    def _convert(
+        self, mel: NDArray[np.float16], statistics: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        given = torch.from_numpy(mel.astype(np.float32))[None].to(self.device)
+        condition = torch.from_numpy(statistics)[None].to(self.device)
+        with torch.inference_mode():
+            converted = self.pair.to_target(given)
+            cycle = self.pair.to_source(converted, condition=condition)
+        source, made, back = (one[0].float().cpu().numpy() for one in (given, converted, cycle))
+        return source, made, back

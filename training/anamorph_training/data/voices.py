@@ -1,0 +1,201 @@
+"""The voices of a conversion run: spectrograms of recordings and of their perturbed copies."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anamorph.card import Dataset
+from anamorph.errors import InputError
+from anamorph_training.data.perturbation import prepare_copies
+from anamorph_training.data.recordings import (
+    Recording,
+    prepare_recordings,
+    recordings_digest,
+    save_array,
+)
+from anamorph_training.spectra import log_mel
+
+SAMPLE_RATE: Final = 22_050  # Hz
+HOP: Final = 256
+N_MELS: Final = 80
+STATISTICS: Final = 2 * N_MELS  # mean and spread of every band
+_CACHE_VERSION: Final = 1
+_CENTRE: Final = -5.0  # of log-mel spectrograms, and what the rest is divided by
+_SPREAD: Final = 2.5
+_EVERY: Final = 20
+_MOST_HELD: Final = 8
+_FLOOR: Final = np.float16(np.log(1e-5))
+
+Mel = NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recording as a spectrogram.
+
+    Attributes:
+        mel: float16 (80, frames), natural log of amplitude, memory-mapped.
+        copies: Of the same shape: the same words at the same time in voices that nobody has.
+        statistics: float32 (160,): mean and spread of each band over the recording, scaled.
+        recording: Where it comes from.
+    """
+
+    mel: Mel
+    copies: tuple[Mel, ...]
+    statistics: NDArray[np.float32]
+    recording: Recording
+
+
+@dataclass(frozen=True)
+class Voice:
+    """All that is known of one side of a conversion.
+
+    Attributes:
+        training: Utterances to learn from.
+        held: Utterances that are only measured.
+        dataset: The first, as a card names them.
+    """
+
+    training: list[Utterance]
+    held: list[Utterance]
+    dataset: Dataset
+
+    @property
+    def statistics(self) -> Tensor:
+        """Mean of the utterances' statistics: float32 (160,)."""
+        return torch.from_numpy(np.mean([one.statistics for one in self.training], axis=0))
+
+
+def prepare_voice(
+    files: Sequence[Path],
+    *,
+    variants: int,
+    cache: Path,
+    name: str,
+    licence: str,
+    report: Callable[[str], None],
+) -> Voice:
+    """Decode, perturb and analyse recordings, or find it done; hold every 20th out.
+
+    Args:
+        files: Recordings.
+        variants: Perturbed copies of each; 0 for none.
+        cache: Folder for what is made of them.
+        name: Of the data set, for the card.
+        licence: Of the data set, for the card.
+        report: Told of progress and of each recording left out, one line each.
+
+    Raises:
+        InputError: Fewer than two recordings can be used.
+        OutputError: The cache's folder cannot be made.
+        UnavailableError: Copies are asked for, and pyworld is not installed.
+    """
+    recordings = prepare_recordings(files, sample_rate=SAMPLE_RATE, cache=cache, report=report)
+    recordings = [one for one in recordings if len(one.samples) >= HOP]
+    if len(recordings) < 2:
+        raise InputError(
+            f"{files[0].parent}: holds fewer than two recordings that can be used, and one must be "
+            "held out; give more"
+        )
+    copies: list[list[Recording]] = [[] for _ in recordings]
+    if variants:
+        copies = prepare_copies(
+            recordings, sample_rate=SAMPLE_RATE, variants=variants, cache=cache, report=report
+        )
+    utterances = [_analyse(one, made, cache) for one, made in zip(recordings, copies, strict=True)]
+    count = len(utterances)
+    held = range(_EVERY // 2, count, _EVERY) or range(count - 1, count)
+    training = [one for index, one in enumerate(utterances) if index not in held]
+    chosen = [utterances[index] for index in held]
+    dataset = Dataset(
+        name=name,
+        licence=licence,
+        digest=recordings_digest([one.recording.source for one in training]),
+        items=len(training),
+    )
+    return Voice(training, chosen[:: max(1, len(chosen) // _MOST_HELD)][:_MOST_HELD], dataset)
+
+
+def statistics_of(mel: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return mean and spread of each band of a log-mel spectrogram: float32 (160,), near 0."""
+    scaled = (mel.astype(np.float32) - _CENTRE) / _SPREAD
+    return np.concatenate([scaled.mean(1), scaled.std(1) - 1]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Crops:
+    """What a step learns from; each float32 (batch, 80, frames), natural log of amplitude.
+
+    Attributes:
+        target: Of the voice that is wanted.
+        target_copy: The same in another voice, at the same time.
+        source: Of the voices that will be converted.
+        source_copy: The same in another voice, at the same time.
+        source_statistics: float32 (batch, 160), of the utterances of ``source``.
+    """
+
+    target: Tensor
+    target_copy: Tensor
+    source: Tensor
+    source_copy: Tensor
+    source_statistics: Tensor
+
+
+def draw_crops(
+    step: int, *, source: Voice, target: Voice, batch: int, frames: int, seed: int
+) -> Crops:
+    """Cut one batch from both voices.
+
+    Args:
+        step: Counted from 0; with the seed it decides everything.
+        source: Each utterance is drawn as often as it is long.
+        target: Likewise.
+        batch: Crops of each.
+        frames: Length of a crop; utterances that are shorter are followed by silence.
+        seed: Of the run.
+    """
+    generator = np.random.default_rng([seed, step])
+    wanted, wanted_copy, _ = _draw(target.training, batch, frames, generator)
+    given, given_copy, statistics = _draw(source.training, batch, frames, generator)
+    return Crops(wanted, wanted_copy, given, given_copy, statistics)
+
+
+def _draw(
+    utterances: Sequence[Utterance], batch: int, frames: int, generator: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    ends = np.cumsum([one.mel.shape[1] for one in utterances])
+    crops = np.full((2, batch, N_MELS, frames), _FLOOR, np.float32)
+    statistics = np.empty((batch, STATISTICS), np.float32)
+    for item in range(batch):
+        one = utterances[int(np.searchsorted(ends, generator.integers(ends[-1]), side="right"))]
+        start = int(generator.integers(max(1, one.mel.shape[1] - frames + 1)))
+        copy = one.copies[int(generator.integers(len(one.copies)))] if one.copies else one.mel
+        for place, mel in enumerate((one.mel, copy)):
+            cut = mel[:, start : start + frames]
+            crops[place, item, :, : cut.shape[1]] = cut
+        statistics[item] = one.statistics
+    return torch.from_numpy(crops[0]), torch.from_numpy(crops[1]), torch.from_numpy(statistics)
+
+
+def _analyse(recording: Recording, copies: Sequence[Recording], cache: Path) -> Utterance:
+    mel, *others = (_mel(one, cache) for one in (recording, *copies))
+    return Utterance(mel, tuple(others), statistics_of(mel), recording)
+
+
+def _mel(recording: Recording, cache: Path) -> Mel:
+    digest = hashlib.sha256(recording.samples.tobytes()).hexdigest()
+    key = f"{_CACHE_VERSION}\0{digest}\0mel"
+    file = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.mel.npy"
+    if not file.exists():
+        whole = recording.cut(0, len(recording.samples) // HOP * HOP)
+        mel = log_mel(torch.from_numpy(whole)[None])[0]
+        save_array(file, mel.numpy().astype(np.float16))
+    kept: Mel = np.load(file, mmap_mode="r")
+    return kept
