@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from cyclopts import App, Parameter
@@ -45,6 +45,8 @@ def export_run(
     licence: str = "unstated",
     attribution: _Text = "",
     test_set: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
+    vocoder: str = "vocoder-22k",
+    direction: Literal["target", "source"] = "target",
     force: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -59,6 +61,8 @@ def export_run(
         licence: Licence of the weights, as an SPDX identifier.
         attribution: Whom that licence asks to name.
         test_set: NAME=DIR with NAME_HR.png and NAME_LR.png, measured for the card; repeatable.
+        vocoder: For converters: name or path of the vocoder that becomes part of the file.
+        direction: For converters: into the target's voice, or back into the source's.
         force: Replace an existing file.
         json: Print the findings and the card as one JSON object.
     """
@@ -81,10 +85,12 @@ def export_run(
         print(f"passed: {finding.check}", file=sys.stderr, flush=True)
 
     place = Place(run, output, force, report)
+    if test_set and trained.recipe in ("vocoder", "cyclegan_voice"):
+        raise InputError(f"--test-set: is for upscalers; drop it for a run of {trained.recipe}")
     if trained.recipe == "vocoder":
-        if test_set:
-            raise InputError("--test-set: is for upscalers; drop it for a vocoder")
         card = _deploy_vocoder(trained, identity, place)
+    elif trained.recipe == "cyclegan_voice":
+        card = _deploy_converter(trained, identity, place, vocoder, direction)
     else:
         card = _deploy_upscaler(trained, identity, place, test_set)
     show(output, card, findings, json=json)
@@ -133,6 +139,46 @@ def _deploy_vocoder(trained: "Run", identity: "Identity", place: Place) -> "Card
         identity=identity,
         provenance=trained.provenance,
         held=read_held(place.run),
+        force=place.force,
+        report=place.report,
+    )
+
+
+def _deploy_converter(
+    trained: "Run", identity: "Identity", place: Place, vocoder: str, direction: str
+) -> "Card":
+    import torch
+    from msgspec.structs import replace
+
+    from anamorph.loading import resolve
+    from anamorph.model_file import read_card
+    from anamorph_export.converting import ConditionedGenerator, Generator, deploy_converter
+    from anamorph_training.data.speech import read_held
+    from anamorph_training.data.voices import statistics_of
+    from anamorph_training.networks.voice_gan import VoicePair
+    from anamorph_training.onnx_weights import load_vocoder
+
+    pair = trained.network
+    assert isinstance(pair, VoicePair)
+    source, wanted = read_held(place.run), read_held(place.run, kind="target-")
+    generator: Generator = pair.to_target
+    if direction == "source":
+        from anamorph_export.vocoding import analyse
+
+        statistics = [statistics_of(analyse(sound)) for sound in source]
+        condition = torch.from_numpy(sum(statistics) / len(statistics))
+        generator = ConditionedGenerator(pair.to_source, condition)
+        source, wanted = wanted, source
+    made_with = read_card(resolve(vocoder)).provenance
+    datasets = (*trained.provenance.datasets, *(made_with.datasets if made_with else ()))
+    return deploy_converter(
+        generator,
+        load_vocoder(vocoder),
+        place.output,
+        identity=identity,
+        provenance=replace(trained.provenance, datasets=datasets),
+        source=source,
+        wanted=wanted,
         force=place.force,
         report=place.report,
     )

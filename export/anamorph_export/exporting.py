@@ -51,7 +51,8 @@ def to_onnx(
             verbose=False,
         )
     assert program is not None
-    return _tidy(_store_half(program.model_proto), type(graph).__name__)
+    named = _name_weights(program.model_proto, graph)
+    return _tidy(_store_half(named), type(graph).__name__)
 
 
 @contextmanager
@@ -66,6 +67,32 @@ def _quiet_exporter() -> Iterator[None]:
             yield
     finally:
         log.setLevel(before)
+
+
+def _name_weights(model: onnx.ModelProto, graph: nn.Module) -> onnx.ModelProto:
+    """Give matrices that the exporter turned round the name of their parameter, and ``.T``.
+
+    So that the weights can be read back from the file (`anamorph_training.onnx_weights`).
+    """
+    known = {
+        (parameter.T.shape, parameter.detach().T.contiguous().numpy().tobytes()): f"{name}.T"
+        for name, parameter in graph.named_parameters()
+        if parameter.dim() == 2
+    }
+    own = dict(graph.named_parameters())
+    names: dict[str, str] = {}
+    for tensor in model.graph.initializer:
+        if tensor.name in own or tensor.data_type != TensorProto.FLOAT or len(tensor.dims) != 2:
+            continue
+        values = numpy_helper.to_array(tensor)
+        name = known.get((torch.Size(values.shape), values.tobytes()))
+        if name and name not in names.values():
+            names[tensor.name] = name
+            tensor.name = name
+    for node in model.graph.node:
+        for index, given in enumerate(node.input):
+            node.input[index] = names.get(given, given)
+    return model
 
 
 def _store_half(model: onnx.ModelProto) -> onnx.ModelProto:

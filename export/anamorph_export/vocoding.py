@@ -191,7 +191,7 @@ def check_context(file: Path, card: Card) -> Finding:
     assert card.context_before is not None
     assert card.context_after is not None
     stated = Context(card.context_before, card.context_after)
-    seen = probe(open_session(read_model(file), device="cpu"), stated, every=True)
+    seen = probe(open_session(read_model(file), device="cpu"), stated, thorough=True)
     if seen != stated:
         raise GateError(
             f"context: an output depends on {seen.before} steps before and {seen.after} after it, "

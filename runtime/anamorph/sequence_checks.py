@@ -52,23 +52,22 @@ def sequence_findings(session: Session) -> Iterator[Result]:
     yield from _finite_findings(session, make, Context(card.context_before, card.context_after))
 
 
-def probe(session: Session, claimed: Context, *, every: bool = False) -> Context:
+def probe(session: Session, claimed: Context, *, thorough: bool = False) -> Context:
     """Measure the context of a converter or a vocoder.
 
     Args:
         session: What runs it.
         claimed: By its card.
-        every: Disturb inputs at every residue of the alignment, not just at a few.
+        thorough: Disturb inputs at an eighth of the residues of the alignment, not just at the
+            ends and in the middle.
     """
     card = session.card
     step = max(card.alignment, card.size_multiple)
     reach = -(-(max(claimed.before, claimed.after) + _MARGIN) // step) * step
-    residues = (
-        range(step)
-        if every
-        else sorted({0, 1, step // 2 - 1, step // 2, step - 1} & {*range(step)})
-    )
-    positions = [reach + residue for residue in residues]
+    residues = {0, 1, step // 2 - 1, step // 2, step - 1} & {*range(step)}
+    if thorough:
+        residues |= {*range(0, step, 8)}
+    positions = [reach + residue for residue in sorted(residues)]
     given = _maker(card)(2 * reach + step)
     return probe_sequence(session.run, given, rate=card.hop_length or 1, positions=positions)
 

@@ -106,26 +106,36 @@ def prepare_speech(
     return Speech(training, excerpts, dataset)
 
 
-def save_held(run: Path, held: Sequence[Floats], sample_rate: int) -> None:
+def save_held(run: Path, held: Sequence[Floats], sample_rate: int, *, kind: str = "") -> None:
     """Write the held-out recordings into a run, so that export can measure without the data set.
 
     Those of an attempt that never reached a checkpoint go: this one may train on them.
+
+    Args:
+        run: Its folder.
+        held: float32 (samples,) each.
+        sample_rate: Hz.
+        kind: Begins the names of the files; the empty kind is written first.
     """
     folder = run / "holdout"
-    if folder.exists():
+    if folder.exists() and not kind:
         shutil.rmtree(folder)
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for index, samples in enumerate(held):
-        write_wav(folder / f"{index:02}.wav", samples, sample_rate)
+        write_wav(folder / f"{kind}{index:02}.wav", samples, sample_rate)
 
 
-def read_held(run: Path) -> list[Floats]:
+def read_held(run: Path, *, kind: str = "") -> list[Floats]:
     """Read the recordings that a run kept aside: float32 (samples,) each, at the run's rate.
+
+    Args:
+        run: Its folder.
+        kind: As for `save_held`.
 
     Raises:
         InputError: It kept none.
     """
-    files = sorted((run / "holdout").glob("*.wav"))
+    files = sorted((run / "holdout").glob(f"{kind}[0-9][0-9].wav"))
     if not files:
         raise InputError(
             f"{run}: kept no held-out recordings, without which quality cannot be checked; "

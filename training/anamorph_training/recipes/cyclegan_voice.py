@@ -308,8 +308,10 @@ def _keep(
     keeper = Keeper(out, RECIPE, config, [voice.dataset for voice in voices], ancestor)
     keeper.check(resumed)
     if not resumed.step:
-        held = [one.recording for one in voices[0].held]
-        save_held(out, [one.cut(0, len(one.samples)) for one in held], SAMPLE_RATE)
+        for voice, kind in zip(voices, ("", "target-"), strict=True):
+            held = [one.recording for one in voice.held]
+            sounds = [one.cut(0, len(one.samples)) for one in held]
+            save_held(out, sounds, SAMPLE_RATE, kind=kind)
     return keeper
 
 
