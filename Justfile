@@ -13,6 +13,12 @@ repsr := bin / "anamorph train repsr" + " " + photos
 candidate := repsr + " --steps 600 --late-share 0"
 export := bin / "anamorph export --force --licence CC-BY-SA-4.0" + \
     " --attribution \"trained on Cloudinary's CID22 (CC BY-SA 4.0) and gb82 (CC0)\""
+speech := data / "speech"
+recordings := "--data " + speech / "flemishguy/train" + " --data " + speech / "nathalie/train" + " --data " + \
+    speech / "kerstin/train" + " --data " + speech / "many/train" + \
+    " --data-name 'flemishguy, nathalie, kerstin and LibriSpeech' --licence 'CC0 and CC BY 4.0' --device cpu --threads 2"
+export_voice := bin / "anamorph export --force --licence CC-BY-4.0" + \
+    " --attribution 'trained on LibriSpeech (CC BY 4.0) and voices of rhasspy (CC0)'"
 sets_x2 := "--test-set 'Set5 x2=" + data / "super_resolution/Set5/x2" + "' --test-set 'Set14 x2=" + \
     data / "super_resolution/Set14/x2" + "'"
 sets_x4 := replace(replace(sets_x2, "/x2'", "/x4'"), " x2=", " x4=")
@@ -69,6 +75,9 @@ train-zoo: setup
         --batch 8 --patch 24 --adversarial-weight 0.02 --pixel-weight 0.5 --perceptual-weight 0.5 \
         --grid-weight 20 --learning-rate 5e-5 --discriminator-learning-rate 2e-4 \
         --check-every 500 --sample-every 1000
+    {{bin}}/anamorph train vocoder {{recordings}} --out runs/vocoder-spectral --steps 8000 --adversarial-from 8000
+    {{bin}}/anamorph train vocoder {{recordings}} --out runs/vocoder-22k --start runs/vocoder-spectral --steps 10000 \
+        --adversarial-from 0 --learning-rate 1.5e-3 --other-learning-rate 5e-4 --adversarial-weight 2 --matching-weight 20
 
 # Compare candidates for the zoo's network at a small equal budget
 candidates: setup
@@ -91,6 +100,8 @@ export-zoo: setup
         --description "Enlarges blurred, noisy or compressed photographs four times along each side."
     {{export}} runs/photo-x4-gan --output {{zoo}}/photo-x4-gan.onnx {{sets_x4}} \
         --description "Enlarges photographs four times along each side, inventing fine texture."
+    {{export_voice}} runs/vocoder-22k --output {{zoo}}/vocoder-22k.onnx \
+        --description "Turns log-mel spectrograms of speech into sound at 22.05 kHz."
     {{bin}}/python -c "from anamorph.manifest import ZOO, write_manifest; write_manifest(ZOO)"
 
 # Remove what was built or measured; the environment and the runs stay
