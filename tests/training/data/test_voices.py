@@ -1,0 +1,116 @@
+"""Voices of a run: aligned copies, statistics, held-out utterances, crops by seed and step."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.training.conftest import spoken_wave
+
+from anamorph.errors import InputError, UnavailableError
+from anamorph_training.data import perturbation
+from anamorph_training.data.perturbation import Perturbation, draw_perturbation, perturb
+from anamorph_training.data.recordings import find_recordings
+from anamorph_training.data.speech import write_wav
+from anamorph_training.data.voices import (
+    STATISTICS,
+    Voice,
+    draw_crops,
+    prepare_voice,
+    statistics_of,
+)
+from anamorph_training.spectra import log_mel
+
+RATE = 22050
+
+
+def voice(folder: Path, *, count: int = 3, variants: int = 0) -> Voice:
+    folder.mkdir(exist_ok=True)
+    for seed in range(count):
+        write_wav(folder / f"{seed}.wav", spoken_wave(seed, seconds=0.6), RATE)
+    return prepare_voice(
+        find_recordings([folder]),
+        variants=variants,
+        cache=folder / "cache",
+        name="waves",
+        licence="CC0-1.0",
+        report=lambda line: None,
+    )
+
+
+def test_one_in_twenty_is_held_out(tmp_path: Path) -> None:
+    made = voice(tmp_path / "a")
+    assert (len(made.training), len(made.held)) == (2, 1)
+    assert made.dataset.items == 2
+    assert made.statistics.shape == (STATISTICS,)
+    with pytest.raises(InputError, match="fewer than two recordings"):
+        voice(tmp_path / "b", count=1)
+
+
+def test_seed_and_step_decide_the_crops(tmp_path: Path) -> None:
+    one = voice(tmp_path / "a")
+
+    def draw(step: int, seed: int = 1) -> torch.Tensor:
+        crops = draw_crops(step, source=one, target=one, batch=4, frames=16, seed=seed)
+        assert crops.source.shape == crops.target_copy.shape == (4, 80, 16)
+        assert crops.source_statistics.shape == (4, STATISTICS)
+        assert torch.equal(crops.source, crops.source_copy)  # no copies were asked for
+        return crops.source
+
+    assert torch.equal(draw(3), draw(3))
+    assert not torch.equal(draw(3), draw(4))
+    assert not torch.equal(draw(3), draw(3, seed=2))
+
+
+def test_short_utterances_are_followed_by_silence(tmp_path: Path) -> None:
+    one = voice(tmp_path / "a")
+    crops = draw_crops(0, source=one, target=one, batch=2, frames=200, seed=1)
+    assert crops.target[:, :, -20:].max() == pytest.approx(np.log(1e-5), abs=0.01)
+
+
+def test_statistics_are_near_nought_and_tell_voices_apart() -> None:
+    mels = [log_mel(torch.from_numpy(spoken_wave(s, seconds=1))[None])[0].numpy() for s in (0, 1)]
+    one, other = (statistics_of(mel) for mel in mels)
+    assert np.abs(one).mean() < 2
+    assert np.abs(one - other).mean() > 0.05
+
+
+def test_perturbations_stay_within_their_bounds() -> None:
+    generator = np.random.default_rng(0)
+    drawn = [draw_perturbation(generator) for _ in range(200)]
+    assert min(one.pitch for one in drawn) >= 0.55
+    assert max(one.pitch for one in drawn) <= 1.7
+    assert {one.formants > 1 for one in drawn} == {True, False}
+
+
+def test_a_copy_has_its_pitch_and_its_time() -> None:
+    pyworld = pytest.importorskip("pyworld", reason="the extra evaluate is not installed")
+    given = spoken_wave(0, seconds=1)
+    same, higher = perturb(given, RATE, [Perturbation(1, 1, 0), Perturbation(1.5, 1, 0)])
+
+    def pitch(samples: np.ndarray) -> float:
+        found, _ = pyworld.harvest(samples.astype(np.float64), RATE)
+        return float(np.median(found[found > 0]))
+
+    assert same.shape == higher.shape == given.shape
+    assert pitch(same) == pytest.approx(pitch(given), rel=0.03)
+    assert pitch(higher) == pytest.approx(1.5 * pitch(given), rel=0.05)
+    assert np.sqrt(np.mean(higher**2)) == pytest.approx(np.sqrt(np.mean(given**2)), rel=0.05)
+
+
+def test_copies_are_kept_and_aligned(tmp_path: Path) -> None:
+    pytest.importorskip("pyworld", reason="the extra evaluate is not installed")
+    first = voice(tmp_path / "a", variants=2)
+    for one in first.training:
+        assert [copy.shape for copy in one.copies] == [one.mel.shape] * 2
+        assert not np.array_equal(one.copies[0], one.copies[1])
+    again = voice(tmp_path / "a", variants=2)
+    assert np.array_equal(again.training[0].copies[0], first.training[0].copies[0])
+
+
+def test_copies_without_pyworld_say_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pyworld", None)
+    with pytest.raises(UnavailableError, match=r"anamorph\[evaluate\].*--start-steps 0"):
+        perturbation.load_world()
