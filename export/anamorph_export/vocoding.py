@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from msgspec.structs import replace
 from numpy.typing import NDArray
+from torch import nn
 
 from anamorph.card import Card, Metric, Provenance
 from anamorph.errors import InputError
@@ -80,7 +81,7 @@ def deploy_vocoder(
     rounded_network = copy.deepcopy(network)
     round_to_half(rounded_network)
     rounded = VocoderGraph(rounded_network)
-    report(check_rounding(trained, rounded, mels[0]))
+    report(check_rounding(trained, rounded, mels[0][None]))
     data = vocoder_onnx(rounded)
     draft = vocoder_card(network, identity, provenance)
     with tempfile.TemporaryDirectory(prefix="anamorph-export-") as folder:
@@ -167,11 +168,9 @@ def unseen_mels() -> list[Floats]:
     return [generator.normal(-5, 2, (b, 80, n)).astype(np.float32) for b, n in shapes]
 
 
-def check_rounding(
-    trained: VocoderGraph, rounded: VocoderGraph, mel: NDArray[np.float32]
-) -> Finding:
-    """Refuse a vocoder that float16 weights change audibly."""
-    expected, got = (gate.answer(one, mel[None]) for one in (trained, rounded))
+def check_rounding(trained: nn.Module, rounded: nn.Module, batch: Floats) -> Finding:
+    """Refuse a network whose sound float16 weights change audibly."""
+    expected, got = (gate.answer(one, batch) for one in (trained, rounded))
     error = float(np.sqrt(np.mean((got - expected) ** 2) / max(np.mean(expected**2), 1e-12)))
     if not error <= ROUNDING_TOLERANCE:
         raise GateError(

@@ -44,9 +44,8 @@ FORMATS: Final = {
     "ogg": AudioFormat("ogg", ".ogg", {16: "VORBIS"}),
     "mp3": AudioFormat("mp3", ".mp3", {16: "MPEG_LAYER_III"}, _MP3_RATES),
 }
-_BY_SUFFIX: Final = {one.suffix: one for one in FORMATS.values()} | {
+BY_SUFFIX: Final = {one.suffix: one for one in FORMATS.values()} | {
     ".oga": FORMATS["ogg"],
-    ".opus": FORMATS["ogg"],
 }
 
 
@@ -65,10 +64,11 @@ def format_of(path: Path, chosen: str | None = None) -> AudioFormat:
         if chosen not in FORMATS:
             raise OutputError(f"format {chosen!r}: accepted are {accepted}")
         return FORMATS[chosen]
-    found = _BY_SUFFIX.get(path.suffix.lower())
+    found = BY_SUFFIX.get(path.suffix.lower())
     if found is None:
         raise OutputError(
-            f"{path}: its suffix names no format that can be written; accepted are {accepted}"
+            f"{path}: its suffix names no format that can be written; accepted are {accepted}; "
+            "choose one with --format (format=...)"
         )
     return found
 

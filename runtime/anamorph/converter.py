@@ -53,9 +53,10 @@ class ConvertReport:
 
 @dataclass(frozen=True)
 class _Source:
-    """A recording that can be read twice."""
+    """A recording that can be read twice, and the depth of its file."""
 
     sample_rate: int
+    depth: Depth
     blocks: Callable[[], Iterable[np.ndarray]]
 
 
@@ -201,7 +202,7 @@ class VoiceConverter:
                 kind,
                 sample_rate=rate,
                 channels=channels,
-                depth=depth or _depth(source),
+                depth=depth or opened.depth,
                 origin=self.origin,
             ) as writer:
                 writer.write(first)
@@ -269,12 +270,13 @@ class _Tape:
 
 def _open(audio: "str | os.PathLike[str] | bytes | Audio", keep_channels: bool) -> _Source:
     read: Callable[[], Iterator[np.ndarray]]
+    depth: Depth
     if isinstance(audio, Audio):
-        rate, read = audio.sample_rate, partial(_whole, audio)
+        rate, depth, read = audio.sample_rate, 16, partial(_whole, audio)
     else:
         file = RecordingFile(audio)
-        rate, read = file.sample_rate, file.blocks
-    return _Source(rate, read if keep_channels else partial(_mixed, read))
+        rate, depth, read = file.sample_rate, file.depth, file.blocks
+    return _Source(rate, depth, read if keep_channels else partial(_mixed, read))
 
 
 def _whole(audio: Audio) -> Iterator[np.ndarray]:
@@ -284,10 +286,6 @@ def _whole(audio: Audio) -> Iterator[np.ndarray]:
 def _mixed(read: Callable[[], Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
     for block in read():
         yield block.mean(0, keepdims=True)
-
-
-def _depth(source: "str | os.PathLike[str] | bytes | Audio") -> Depth:
-    return 16 if isinstance(source, Audio) else RecordingFile(source).depth
 
 
 def _counted(

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from anamorph import batch
 from anamorph.audio_reader import SUFFIXES
-from anamorph.audio_writer import FORMATS, format_of
+from anamorph.audio_writer import BY_SUFFIX, FORMATS, format_of
 from anamorph.commands.progress import locate
 from anamorph.commands.running import (
     STREAM,
@@ -136,7 +136,7 @@ def _check_suffix(output: str | None, format: str | None) -> None:
     if output is None or output == STREAM or not format:
         return
     path = Path(output)
-    known = path.suffix.lower() in SUFFIXES and not path.is_dir()
+    known = path.suffix.lower() in BY_SUFFIX and not path.is_dir()
     if known and format_of(path).name != format:
         raise UsageError(f"-o {output}: its suffix contradicts --format {format}; drop one")
 

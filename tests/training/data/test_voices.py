@@ -112,5 +112,5 @@ def test_copies_without_pyworld_say_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyworld", None)
-    with pytest.raises(UnavailableError, match=r"anamorph\[evaluate\].*--start-steps 0"):
+    with pytest.raises(UnavailableError, match=r"anamorph\[evaluate\].*--variants 0"):
         perturbation.load_world()

@@ -63,7 +63,7 @@ def load_world() -> Any:
     except ImportError as error:
         raise UnavailableError(
             f"perturbed copies need pyworld ({error}); pip install 'anamorph[evaluate]', or give "
-            "--start-steps 0"
+            "--variants 0"
         ) from None
     return pyworld
 

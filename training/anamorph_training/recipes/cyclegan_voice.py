@@ -1,8 +1,8 @@
 """Convert voices without pairs: MaskCycleGAN-VC (Kaneko et al., 2021), for CPUs.
 
-Differs from the paper in the networks, in features of the discriminators that are matched nowhere,
-and in its start: first both generators learn to undo copies whose pitch, formants and tilt were
-changed, which gives them pairs; cycles and discriminators then teach what copies cannot.
+Differs from the paper in the networks and in its start: first both generators learn to undo copies
+whose pitch, formants and tilt were changed, which gives them pairs; cycles and discriminators then
+teach what copies cannot.
 """
 
 import sys
