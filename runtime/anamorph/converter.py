@@ -12,14 +12,13 @@ import numpy as np
 from anamorph.audio import Audio
 from anamorph.audio_reader import GREATEST_RATE, LEAST_RATE, RecordingFile
 from anamorph.audio_writer import AudioWriter, Depth, format_of
-from anamorph.card import Card
 from anamorph.chunks import plan_chunks, run_chunks
 from anamorph.errors import InputError
 from anamorph.limiter import Limiter
+from anamorph.loaded_model import LoadedModel
 from anamorph.loudness import measure
 from anamorph.new_file import check_target, replacing
 from anamorph.resampling import rate_length, resample_blocks
-from anamorph.upscaling import Session
 
 Progress = Callable[[float], None]
 
@@ -84,38 +83,15 @@ class _Job:
         return rate_length(self.length, self.source.sample_rate, self.sample_rate)
 
 
-class VoiceConverter:
+class VoiceConverter(LoadedModel):
     """Converts voices; made by ``anamorph.load``.
 
     Args:
         session: What runs the graph.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
     def __repr__(self) -> str:
         return f"VoiceConverter({self.origin}, {self.card.sample_rate} Hz, {self.provider})"
-
-    @property
-    def card(self) -> Card:
-        """The model's card."""
-        return self._session.card
-
-    @property
-    def device(self) -> str:
-        """Device that runs the model, such as ``cpu``."""
-        return self._session.device
-
-    @property
-    def provider(self) -> str:
-        """ONNX Runtime's name of what runs the model, such as ``CPUExecutionProvider``."""
-        return self._session.provider
-
-    @property
-    def origin(self) -> str:
-        """Name and version of the model, as outputs carry it."""
-        return f"{self.card.name}@{self.card.model_version}"
 
     def convert(
         self,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from anamorph.card import Card
 from anamorph.errors import InputError
+from anamorph.loaded_model import LoadedModel
 from anamorph.new_file import check_target
 from anamorph.picture import Picture
 from anamorph.picture_format import check_fits, check_quality, format_for
@@ -58,38 +58,15 @@ class UpscaleReport:
     provider: str
 
 
-class Upscaler:
+class Upscaler(LoadedModel):
     """Enlarges pictures; made by ``anamorph.load``.
 
     Args:
         session: What runs the graph.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
     def __repr__(self) -> str:
         return f"Upscaler({self.origin}, x{self.card.scale}, {self.provider})"
-
-    @property
-    def card(self) -> Card:
-        """The model's card."""
-        return self._session.card
-
-    @property
-    def device(self) -> str:
-        """Device that runs the model, such as ``cpu``."""
-        return self._session.device
-
-    @property
-    def provider(self) -> str:
-        """ONNX Runtime's name of what runs the model, such as ``CPUExecutionProvider``."""
-        return self._session.provider
-
-    @property
-    def origin(self) -> str:
-        """Name and version of the model, as outputs carry it."""
-        return f"{self.card.name}@{self.card.model_version}"
 
     def upscale(
         self,

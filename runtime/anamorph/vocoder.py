@@ -3,44 +3,20 @@
 import numpy as np
 
 from anamorph.audio import Audio
-from anamorph.card import Card
 from anamorph.chunks import plan_chunks, run_chunks
 from anamorph.errors import InputError
-from anamorph.upscaling import Session
+from anamorph.loaded_model import LoadedModel
 
 
-class Vocoder:
+class Vocoder(LoadedModel):
     """Turns log-mel spectrograms into waveforms; made by ``anamorph.load``.
 
     Args:
         session: What runs the graph.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
     def __repr__(self) -> str:
         return f"Vocoder({self.origin}, {self.card.sample_rate} Hz, {self.provider})"
-
-    @property
-    def card(self) -> Card:
-        """The model's card."""
-        return self._session.card
-
-    @property
-    def device(self) -> str:
-        """Device that runs the model, such as ``cpu``."""
-        return self._session.device
-
-    @property
-    def provider(self) -> str:
-        """ONNX Runtime's name of what runs the model, such as ``CPUExecutionProvider``."""
-        return self._session.provider
-
-    @property
-    def origin(self) -> str:
-        """Name and version of the model."""
-        return f"{self.card.name}@{self.card.model_version}"
 
     def synthesize(self, mel: np.ndarray, *, chunk: int | None = None) -> Audio:
         """Turn a log-mel spectrogram into the sound that it is of.

@@ -16,6 +16,7 @@ from anamorph_training.data.voices import (
     STATISTICS,
     Voice,
     draw_crops,
+    draw_mask,
     prepare_voice,
     statistics_of,
 )
@@ -114,3 +115,15 @@ def test_copies_without_pyworld_say_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "pyworld", None)
     with pytest.raises(UnavailableError, match=r"anamorph\[evaluate\].*--variants 0"):
         perturbation.load_world()
+
+
+def test_masks_hide_one_stretch_of_each_crop() -> None:
+    given = torch.zeros(50, 80, 40)
+    mask = draw_mask(0, like=given, greatest_share=0.25, seed=1)
+    assert mask.shape == (50, 1, 40)
+    hidden = (mask == 0).sum(2)
+    assert int(hidden.max()) == 10
+    assert (mask.diff(dim=2).abs().sum(2) <= 2).all()  # one stretch, with two ends at most
+    assert torch.equal(mask, draw_mask(0, like=given, greatest_share=0.25, seed=1))
+    assert not torch.equal(mask, draw_mask(1, like=given, greatest_share=0.25, seed=1))
+    assert (draw_mask(0, like=given, greatest_share=0.0, seed=1) == 1).all()

@@ -27,6 +27,7 @@ HOP: Final = 256
 N_MELS: Final = 80
 STATISTICS: Final = 2 * N_MELS  # mean and spread of every band
 _CACHE_VERSION: Final = 1
+_MASKS: Final = 1  # stream of a step's random numbers; stream 0 chose its crops
 _CENTRE: Final = -5.0  # of log-mel spectrograms, and what the rest is divided by
 _SPREAD: Final = 2.5
 _EVERY: Final = 20
@@ -165,6 +166,28 @@ def draw_crops(
     wanted, wanted_copy, _ = _draw(target.training, batch, frames, generator)
     given, given_copy, statistics = _draw(source.training, batch, frames, generator)
     return Crops(wanted, wanted_copy, given, given_copy, statistics)
+
+
+def draw_mask(step: int, *, like: Tensor, greatest_share: float, seed: int) -> Tensor:
+    """Return a mask that hides one stretch of each crop, for a generator to fill in.
+
+    Args:
+        step: Counted as the recipe likes; with the seed it decides everything.
+        like: float32 (batch, 80, frames).
+        greatest_share: Of the frames that may be hidden.
+        seed: Of the run.
+
+    Returns:
+        float32 (batch, 1, frames), 0 where hidden and 1 elsewhere, where ``like`` is.
+    """
+    generator = np.random.default_rng([seed, step, _MASKS])
+    frames = like.shape[2]
+    mask = torch.ones(len(like), 1, frames)
+    for row in mask:
+        length = int(generator.integers(int(greatest_share * frames) + 1))
+        start = int(generator.integers(frames - length + 1))
+        row[:, start : start + length] = 0
+    return mask.to(like.device)
 
 
 def _draw(

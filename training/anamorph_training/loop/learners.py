@@ -19,8 +19,16 @@ from anamorph_training.loop.warm_start import take_over
 Network = TypeVar("Network", bound=nn.Module)
 
 
-class Rates(Protocol):
-    """What a recipe's configuration says of its optimisers."""
+class Choice(Protocol):
+    """What a recipe's configuration says of its length, its start and its optimisers."""
+
+    @property
+    def steps(self) -> int:
+        """Length of the run."""
+
+    @property
+    def start(self) -> Path | None:
+        """Run whose weights to begin with, wherever they fit."""
 
     @property
     def optimizer(self) -> Method:
@@ -89,7 +97,7 @@ class Learners(Generic[Network]):
 
 
 def set_up_learners(
-    fabric: Fabric, network: Network, discriminator: nn.Module, rates: Rates
+    fabric: Fabric, network: Network, discriminator: nn.Module, choice: Choice
 ) -> Learners[Network]:
     """Set both up to be trained.
 
@@ -97,19 +105,19 @@ def set_up_learners(
         fabric: Where and how they compute.
         network: With the weights that it begins with.
         discriminator: Its adversaries.
-        rates: A recipe's configuration.
+        choice: A recipe's configuration.
     """
     made = make_optimizers(
         network,
-        method=rates.optimizer,
-        rate=rates.learning_rate,
-        other_rate=rates.other_learning_rate,
-        beta2=rates.beta2,
+        method=choice.optimizer,
+        rate=choice.learning_rate,
+        other_rate=choice.other_learning_rate,
+        beta2=choice.beta2,
     )
     critic_made = Adam(
         discriminator.parameters(),
-        lr=rates.discriminator_learning_rate,
-        betas=(rates.beta1, rates.beta2),
+        lr=choice.discriminator_learning_rate,
+        betas=(choice.beta1, choice.beta2),
         fused=True,
     )
     model, *optimizers = fabric.setup(network, *made)
@@ -129,10 +137,9 @@ def set_up_learners(
 def resume_learners(
     out: Path,
     learners: Learners[Network],
-    *,
-    steps: int,
-    start: Path | None,
+    choice: Choice,
     ancestor: Record | None,
+    *,
     report: Callable[[str], None],
 ) -> tuple[Resumed, Record | None]:
     """Go on from the run's checkpoint, or begin with another run's weights.
@@ -140,17 +147,16 @@ def resume_learners(
     Args:
         out: Folder of the run.
         learners: Changed in place.
-        steps: Length of the run.
-        start: Run whose weights to begin with, wherever they fit.
-        ancestor: That run, as `describe_start` returns it.
+        choice: A recipe's configuration.
+        ancestor: The run that it begins with, as `describe_start` returns it.
         report: Told in one line each.
 
     Returns:
         Where it goes on, and the run that it began with.
     """
-    resumed = resume(out, learners.parts, steps=steps, report=report)
+    resumed = resume(out, learners.parts, steps=choice.steps, report=report)
     if resumed.step:
         return resumed, (resumed.record or {}).get("start")
-    if start:
-        take_over(start, learners.network, learners.average, report=report)
+    if choice.start:
+        take_over(choice.start, learners.network, learners.average, report=report)
     return resumed, ancestor

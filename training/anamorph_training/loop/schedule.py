@@ -21,6 +21,27 @@ def warm_cosine(step: int, *, steps: int, warm_up: int, peak: float, floor: floa
     return floor + (peak - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
+def two_cosines(
+    step: int, *, steps: int, first: int, warm_up: int, second_peak: float, floor: float
+) -> float:
+    """Fall from 1 along a cosine over the first steps, and along another, lower one over the rest.
+
+    Both begin with a linear rise.
+
+    Args:
+        step: Counted from 0.
+        steps: Length of the run; the last step gets ``floor``.
+        first: Steps of the first cosine, which ends at ``second_peak``; 0 for one that begins at 1.
+        warm_up: Steps of each rise.
+        second_peak: Of the second cosine.
+        floor: Of the second cosine.
+    """
+    if step < first:
+        return warm_cosine(step, steps=first, warm_up=warm_up, peak=1.0, floor=second_peak)
+    rest, peak = steps - first, second_peak if first else 1.0
+    return warm_cosine(step - first, steps=rest, warm_up=warm_up, peak=peak, floor=floor)
+
+
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
     """Give every parameter group the same learning rate."""
     for group in optimizer.param_groups:

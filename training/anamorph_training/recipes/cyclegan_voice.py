@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
-import numpy as np
 import torch
 from cyclopts import Parameter
 from torch import Tensor
@@ -27,6 +26,7 @@ from anamorph_training.data.voices import (
     Crops,
     Voice,
     draw_crops,
+    draw_mask,
     prepare_voice,
 )
 from anamorph_training.loop.average import update_average
@@ -41,15 +41,14 @@ from anamorph_training.loop.meter import Meter
 from anamorph_training.loop.optimizers import Method, scale_rates
 from anamorph_training.loop.provenance import Record
 from anamorph_training.loop.run_folder import open_run
-from anamorph_training.loop.schedule import warm_cosine
+from anamorph_training.loop.schedule import two_cosines
 from anamorph_training.loop.warm_start import describe_start
 from anamorph_training.losses import l1, least_squares_discriminator, least_squares_generator
 from anamorph_training.networks.voice_gan import VoiceJudges, VoicePair
-from anamorph_training.networks.waveform_discriminators import share_right
+from anamorph_training.networks.waveform_discriminators import logits, share_right
 from anamorph_training.options import Extent, Positive, Rate, Share, Weight
 
 RECIPE: Final = "cyclegan_voice"
-_STREAM: Final = 1  # of a step's random numbers; stream 0 chose its crops
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,14 +164,7 @@ def build(config: Config) -> VoicePair:
 
 
 def _hide(config: Config, mel: Tensor, step: int) -> Tensor:
-    """Return a mask float32 (batch, 1, frames) that hides one stretch of each crop."""
-    generator = np.random.default_rng([config.seed, step, _STREAM])
-    mask = torch.ones(len(mel), 1, mel.shape[2])
-    for row in mask:
-        length = int(generator.integers(int(config.masked_share * mel.shape[2]) + 1))
-        start = int(generator.integers(mel.shape[2] - length + 1))
-        row[:, start : start + length] = 0
-    return mask.to(mel.device)
+    return draw_mask(step, like=mel, greatest_share=config.masked_share, seed=config.seed)
 
 
 def _undo(config: Config, pair: VoicePair, crops: Crops, step: int) -> dict[str, Tensor]:
@@ -233,13 +225,10 @@ def _compare(
 ) -> dict[str, Tensor]:
     """Return the weighted loss of a round, and its terms."""
     first = [judges.target(made.converted)[-1], judges.source(made.returned)[-1]]
-    second = [
-        judges.target_cycle(made.target_cycle)[-1],
-        judges.source_cycle(made.source_cycle)[-1],
-    ]
+    second = [judges.target_cycle(made.target_cycle), judges.source_cycle(made.source_cycle)]
     terms = {
         "adversarial": least_squares_generator(first),
-        "second": least_squares_generator(second),
+        "second": least_squares_generator(logits(second)),
         "cycle": l1(made.source_cycle, crops.source) + l1(made.target_cycle, crops.target),
     }
     loss = (
@@ -258,21 +247,16 @@ def _compare(
 def _identity_weight(config: Config, step: int) -> float:
     """Fade the weight of the identity loss linearly, from the end of the start on."""
     fading = config.identity_share * (config.steps - config.started_by)
-    done = step - config.started_by
-    return config.identity_weight * max(0.0, 1 - done / fading) if fading else 0.0
+    return config.identity_weight * max(0.0, 1 - (step - config.started_by) / (fading or 1))
 
 
 def _learning_share(config: Config, step: int) -> float:
-    """Fall along a cosine over the start, and along another, from a lower peak, over the rest."""
-    begun = config.started_by
-    if step < begun:
-        floor = min(1.0, config.cycle_rate_share)
-        return warm_cosine(step, steps=begun, warm_up=config.warm_up, peak=1.0, floor=floor)
-    return warm_cosine(
-        step - begun,
-        steps=config.steps - begun,
+    return two_cosines(
+        step,
+        steps=config.steps,
+        first=config.started_by,
         warm_up=config.warm_up,
-        peak=config.cycle_rate_share if begun else 1.0,
+        second_peak=config.cycle_rate_share,
         floor=config.final_share,
     )
 
@@ -336,14 +320,7 @@ def train(config: Config, out: Path) -> None:
     progress = Progress(config.steps)
     pair, judges = build(config), VoiceJudges(channels=config.discriminator_channels)
     both = set_up_learners(fabric, pair, judges, config)
-    resumed, ancestor = resume_learners(
-        out,
-        both,
-        steps=config.steps,
-        start=config.start,
-        ancestor=ancestor,
-        report=progress.say,
-    )
+    resumed, ancestor = resume_learners(out, both, config, ancestor, report=progress.say)
     effort = Effort(resumed.spent, gpus=count_gpus(fabric))
     source, target = _prepare(config, files, progress)
     keeper = _keep(out, config, (source, target), resumed, ancestor)

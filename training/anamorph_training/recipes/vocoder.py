@@ -243,14 +243,7 @@ def train(config: Config, out: Path) -> None:
     open_run(out, RECIPE, config)
     progress = Progress(config.steps)
     both = set_up_learners(fabric, build(config), _build_discriminator(config), config)
-    resumed, ancestor = resume_learners(
-        out,
-        both,
-        steps=config.steps,
-        start=config.start,
-        ancestor=ancestor,
-        report=progress.say,
-    )
+    resumed, ancestor = resume_learners(out, both, config, ancestor, report=progress.say)
     effort = Effort(resumed.spent, gpus=count_gpus(fabric))
     speech = prepare_speech(config, files, report=progress.say)
     keeper = _keep(out, config, speech, resumed, ancestor)
