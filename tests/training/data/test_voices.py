@@ -9,16 +9,20 @@ from tests.training.conftest import spoken_wave
 
 from anamorph.errors import InputError, UnavailableError
 from anamorph_training.data import perturbation
+from anamorph_training.data.disguise import add_noise, transplant
 from anamorph_training.data.perturbation import Perturbation, draw_perturbation, perturb
 from anamorph_training.data.recordings import find_recordings
 from anamorph_training.data.speech import write_wav
 from anamorph_training.data.voices import (
     STATISTICS,
+    Crops,
+    Disguise,
     Voice,
     draw_crops,
     draw_mask,
     prepare_voice,
     statistics_of,
+    unscaled,
 )
 from anamorph_training.spectra import log_mel
 
@@ -127,3 +131,43 @@ def test_masks_hide_one_stretch_of_each_crop() -> None:
     assert torch.equal(mask, draw_mask(0, like=given, greatest_share=0.25, seed=1))
     assert not torch.equal(mask, draw_mask(1, like=given, greatest_share=0.25, seed=1))
     assert (draw_mask(0, like=given, greatest_share=0.0, seed=1) == 1).all()
+
+
+def test_transplanted_copies_look_like_the_other_utterance() -> None:
+    one, other = (
+        log_mel(torch.from_numpy(spoken_wave(seed, seconds=1))[None])[0].numpy() for seed in (0, 1)
+    )
+    own, given = (unscaled(statistics_of(mel)) for mel in (one, other))
+    np.testing.assert_allclose(own, [one.mean(1), one.std(1)], atol=1e-4)
+    np.testing.assert_allclose(transplant(one, own, given, 0), one, atol=1e-5)
+    before, after = (np.abs(mel.mean(1) - other.mean(1)).mean() for mel in (one, moved(one, other)))
+    assert after < 0.2 * before
+
+
+def moved(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    own, given = (unscaled(statistics_of(mel)) for mel in (one, other))
+    return transplant(one, own, given, 1)
+
+
+def test_noise_fills_silence_and_leaves_loud_bands() -> None:
+    mel = np.full((80, 50), np.log(1e-5), np.float32)
+    mel[:10] = 0
+    noisy = add_noise(mel, np.random.default_rng(0))
+    assert np.abs(noisy[:10] - mel[:10]).max() < 0.05
+    assert (noisy[10:] > mel[10:]).all()
+    assert noisy.dtype == np.float32
+
+
+def test_only_copies_are_disguised(tmp_path: Path) -> None:
+    pytest.importorskip("pyworld")
+    one, other = (voice(tmp_path / name, variants=1) for name in "ab")
+
+    def draw(disguise: Disguise) -> Crops:
+        return draw_crops(
+            0, source=one, target=other, batch=2, frames=30, seed=1, disguise=disguise
+        )
+
+    plain, transplanted, noisy = (draw(Disguise(*shares)) for shares in ((0, 0), (1, 0), (0, 1)))
+    assert torch.equal(plain.target[0], noisy.target[0])  # what is drawn first
+    assert not torch.equal(plain.target_copy[0], transplanted.target_copy[0])
+    assert (noisy.target_copy[0] >= plain.target_copy[0]).all()

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from anamorph.card import Dataset
 from anamorph.errors import InputError
+from anamorph_training.data.disguise import add_noise, transplant
 from anamorph_training.data.perturbation import prepare_copies
 from anamorph_training.data.recordings import (
     Recording,
@@ -130,6 +131,26 @@ def statistics_of(mel: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.concatenate([scaled.mean(1), scaled.std(1) - 1]).astype(np.float32)
 
 
+def unscaled(statistics: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what `statistics_of` scaled: float32 (2, 80), mean and spread of each band."""
+    mean, spread = statistics.reshape(2, N_MELS)
+    return np.stack([mean * _SPREAD + _CENTRE, (spread + 1) * _SPREAD])
+
+
+@dataclass(frozen=True)
+class Disguise:
+    """How copies are disguised further when they are drawn.
+
+    Attributes:
+        transplanted: Share of them that take on the average spectrum of an utterance of the other
+            side, wholly or in part.
+        noisy: Share of them that noise is added to.
+    """
+
+    transplanted: float = 0.0
+    noisy: float = 0.0
+
+
 @dataclass(frozen=True)
 class Crops:
     """What a step learns from; each float32 (batch, 80, frames), natural log of amplitude.
@@ -150,7 +171,14 @@ class Crops:
 
 
 def draw_crops(
-    step: int, *, source: Voice, target: Voice, batch: int, frames: int, seed: int
+    step: int,
+    *,
+    source: Voice,
+    target: Voice,
+    batch: int,
+    frames: int,
+    seed: int,
+    disguise: Disguise = Disguise(),
 ) -> Crops:
     """Cut one batch from both voices.
 
@@ -161,10 +189,12 @@ def draw_crops(
         batch: Crops of each.
         frames: Length of a crop; utterances that are shorter are followed by silence.
         seed: Of the run.
+        disguise: Of the copies.
     """
     generator = np.random.default_rng([seed, step])
-    wanted, wanted_copy, _ = _draw(target.training, batch, frames, generator)
-    given, given_copy, statistics = _draw(source.training, batch, frames, generator)
+    cut = _Cutter(batch, frames, disguise, generator)
+    wanted, wanted_copy, _ = cut.draw(target.training, source.training)
+    given, given_copy, statistics = cut.draw(source.training, target.training)
     return Crops(wanted, wanted_copy, given, given_copy, statistics)
 
 
@@ -190,21 +220,47 @@ def draw_mask(step: int, *, like: Tensor, greatest_share: float, seed: int) -> T
     return mask.to(like.device)
 
 
-def _draw(
-    utterances: Sequence[Utterance], batch: int, frames: int, generator: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    ends = np.cumsum([one.mel.shape[1] for one in utterances])
-    crops = np.full((2, batch, N_MELS, frames), _FLOOR, np.float32)
-    statistics = np.empty((batch, STATISTICS), np.float32)
-    for item in range(batch):
-        one = utterances[int(np.searchsorted(ends, generator.integers(ends[-1]), side="right"))]
-        start = int(generator.integers(max(1, one.mel.shape[1] - frames + 1)))
-        copy = one.copies[int(generator.integers(len(one.copies)))] if one.copies else one.mel
-        for place, mel in enumerate((one.mel, copy)):
-            cut = mel[:, start : start + frames]
-            crops[place, item, :, : cut.shape[1]] = cut
-        statistics[item] = one.statistics
-    return torch.from_numpy(crops[0]), torch.from_numpy(crops[1]), torch.from_numpy(statistics)
+@dataclass(frozen=True)
+class _Cutter:
+    batch: int
+    frames: int
+    disguise: Disguise
+    generator: np.random.Generator
+
+    def draw(
+        self, utterances: Sequence[Utterance], others: Sequence[Utterance]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Cut crops of utterances and, at the same time, of copies that look like ``others``."""
+        ends = np.cumsum([one.mel.shape[1] for one in utterances])
+        shape = (self.batch, N_MELS, self.frames)
+        mels, copies = np.full(shape, _FLOOR, np.float32), np.full(shape, _FLOOR, np.float32)
+        statistics = np.empty((self.batch, STATISTICS), np.float32)
+        for item in range(self.batch):
+            drawn = self.generator.integers(ends[-1])
+            one = utterances[int(np.searchsorted(ends, drawn, side="right"))]
+            start = int(self.generator.integers(max(1, one.mel.shape[1] - self.frames + 1)))
+            cut = one.mel[:, start : start + self.frames]
+            mels[item, :, : cut.shape[1]] = cut
+            copies[item, :, : cut.shape[1]] = self._disguised(one, start, others)
+            statistics[item] = one.statistics
+        return torch.from_numpy(mels), torch.from_numpy(copies), torch.from_numpy(statistics)
+
+    def _disguised(
+        self, one: Utterance, start: int, others: Sequence[Utterance]
+    ) -> NDArray[np.float32]:
+        """Cut a copy of an utterance; the utterance itself where it has none."""
+        generator = self.generator
+        if not one.copies:
+            return one.mel[:, start : start + self.frames].astype(np.float32)
+        copy = one.copies[int(generator.integers(len(one.copies)))]
+        cut = copy[:, start : start + self.frames].astype(np.float32)
+        if generator.random() < self.disguise.transplanted:
+            other = others[int(generator.integers(len(others)))]
+            own = unscaled(statistics_of(copy))
+            cut = transplant(cut, own, unscaled(other.statistics), generator.random())
+        if generator.random() < self.disguise.noisy:
+            cut = add_noise(cut, generator)
+        return cut
 
 
 def _analyse(recording: Recording, copies: Sequence[Recording], cache: Path) -> Utterance:

@@ -4,6 +4,7 @@ Differs from the paper's code in that edges are padded with zeros instead of mir
 context is finite and the same everywhere.
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,10 @@ from torch.nn import functional as F
 
 from anamorph_training.networks.fourier import Basis, hann
 
-_POWER_FLOOR: Final = 1e-9  # under the root: keeps the gradient of silence finite
+# Added under the root. Spectra are in units of its own, in which it is 1: the exporter takes an
+# addition of 1e-9 for one of nothing, and drops it.
+_POWER_FLOOR: Final = 1e-9
+_UNIT: Final = math.sqrt(_POWER_FLOOR)
 _LOG_FLOOR: Final = 1e-5
 
 
@@ -49,11 +53,11 @@ class MelAnalysis(nn.Module):
         )
         used = int(np.flatnonzero(bands.any(0))[-1]) + 1  # bins that a band takes in
         self.basis = Basis(n_fft=n_fft, bins=used)
-        window, matrix = torch.from_numpy(hann(n_fft)), torch.from_numpy(bands[:, :used, None])
+        window, matrix = hann(n_fft) / _UNIT, bands[:, :used, None] * _UNIT
         self.window: Tensor
         self.bands: Tensor
-        self.register_buffer("window", window.float(), persistent=False)
-        self.register_buffer("bands", matrix.float(), persistent=False)
+        self.register_buffer("window", torch.from_numpy(window).float(), persistent=False)
+        self.register_buffer("bands", torch.from_numpy(matrix).float(), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Analyse a waveform.
@@ -68,6 +72,6 @@ class MelAnalysis(nn.Module):
         kernels = (self.basis() * self.window).unsqueeze(1)  # (2 * bins, 1, n_fft)
         spectrum = F.conv1d(padded, kernels, stride=self.hop_length)  # (b, 2 * bins, frames)
         real, imaginary = spectrum.chunk(2, dim=1)  # (b, bins, frames) each
-        magnitude = (real.square() + imaginary.square() + _POWER_FLOOR).sqrt()
+        magnitude = (real.square() + imaginary.square() + 1).sqrt()
         mel = F.conv1d(magnitude, self.bands)  # (b, n_mels, frames)
         return mel.clamp(min=_LOG_FLOOR).log()

@@ -24,6 +24,7 @@ from anamorph_training.data.voices import (
     SAMPLE_RATE,
     STATISTICS,
     Crops,
+    Disguise,
     Voice,
     draw_crops,
     draw_mask,
@@ -87,8 +88,12 @@ class Config:
     """Length of the run, in optimiser steps."""
     start_steps: Extent = 6_000
     """Steps of the start: perturbed copies alone are undone; 0 for cycles from the beginning."""
-    variants: Extent = 6
+    variants: Extent = 4
     """Perturbed copies of each recording (needs pyworld); 0 for none, then also no start."""
+    transplanted: Share = 0.5
+    """Share of copies that are given the average spectrum of somebody's on the other side."""
+    noisy: Share = 0.3
+    """Share of copies that noise is added to."""
     batch: Positive = 8
     """Crops of each voice per step."""
     frames: Positive = 96
@@ -332,6 +337,7 @@ def train(config: Config, out: Path) -> None:
         batch=config.batch,
         frames=config.frames,
         seed=config.seed,
+        disguise=Disguise(config.transplanted, config.noisy),
     )
 
     with (
@@ -384,10 +390,9 @@ def main(
 ) -> None:
     """Train a converter from one set of voices to one voice, and back (CycleGAN).
 
-    Nobody has to say the same sentences: any recordings of both will do, WAV, FLAC, OGG or MP3 at
-    any rate, ten minutes of the target or more. The more voices the source holds, the better
-    strangers are converted. A run stopped by Ctrl-C or a kill continues where the same command is
-    repeated.
+    Nobody has to say the same sentences: any recordings of both will do, ten minutes of the target
+    or more. The more voices the source holds, the better strangers are converted. A run stopped by
+    Ctrl-C or a kill continues where the same command is repeated.
 
     Example:
         anamorph train cyclegan_voice --source me/ --target her/ --out runs/her
