@@ -77,3 +77,18 @@ evaluate.command(
     name="vocoder",
     help="Quality of speech that vocoders make of its own spectrograms.",
 )
+evaluate.command(
+    "anamorph_training.evaluation.converter_command:converter",
+    name="converter",
+    help="Voice converters beside unconverted speech and WORLD.",
+)
+evaluate.command(
+    "anamorph_training.evaluation.converter_command:pitch",
+    name="pitch",
+    help="Where converters bring low and high voices.",
+)
+evaluate.command(
+    "anamorph_training.evaluation.converter_command:words",
+    name="words",
+    help="Words that a recogniser still understands after conversion.",
+)

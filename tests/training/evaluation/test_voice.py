@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.training.conftest import spoken_wave
 
 from anamorph.cli import main
 from anamorph.errors import InputError
@@ -80,19 +79,6 @@ def test_similarities_are_to_the_mean_speaker() -> None:
     assert math.isnan(second.distortion)  # nobody else said it
     assert np.linalg.norm(speaker(target)) == pytest.approx(1)
     assert math.isnan(score(converted, target)[0].to_source)
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> tuple[Path, Path]:
-    for module in ("pyworld", "resemblyzer", "speechmos"):
-        pytest.importorskip(module, reason="the extra evaluate is not installed")
-    made = tmp_path / "one", tmp_path / "other"
-    for number, folder in enumerate(made):
-        folder.mkdir()
-        for name in "ab":
-            seed = 10 * number + ord(name)
-            write_wav(folder / f"{name}.wav", spoken_wave(seed, seconds=1.5), RATE)
-    return made
 
 
 @pytest.mark.slow

@@ -85,9 +85,19 @@ def measure_recording(path: Path) -> Features:
         InputError: It cannot be read, or holds no speech.
         UnavailableError: The extra ``evaluate`` is not installed.
     """
-    audio = Audio.open(path).mono()
-    cepstrum, pitch = analyse(audio)
-    return Features(path.stem, cepstrum, pitch, embed(audio), dnsmos(audio))
+    return measure_audio(path.stem, Audio.open(path))
+
+
+def measure_audio(name: str, audio: Audio) -> Features:
+    """Take every figure of one recording in memory.
+
+    Raises:
+        InputError: It holds no speech.
+        UnavailableError: The extra ``evaluate`` is not installed.
+    """
+    mono = audio.mono()
+    cepstrum, pitch = analyse(mono)
+    return Features(name, cepstrum, pitch, embed(mono), dnsmos(mono))
 
 
 def analyse(audio: Audio) -> tuple[Floats, Floats]:

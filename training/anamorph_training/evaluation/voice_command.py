@@ -53,7 +53,7 @@ def voice(
     if figure is not None:
         draw(figure, scores, wanted)
     if json:
-        report = {"files": [_plain(asdict(one)) for one in scores], "mean": _plain(means(scores))}
+        report = {"files": [plain(asdict(one)) for one in scores], "mean": plain(means(scores))}
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
         return
     sys.stdout.write(table(scores))
@@ -82,14 +82,14 @@ def vocoder(
 
     results = measure_copies(model, find_recordings([data]), out=out)
     if json:
-        sys.stdout.write(msgspec.json.encode([_plain(asdict(one)) for one in results]).decode())
+        sys.stdout.write(msgspec.json.encode([plain(asdict(one)) for one in results]).decode())
         sys.stdout.write("\n")
         return
     rows = [["", "log-mel error", "similarity to the speaker", "DNSMOS"]]
     for one in results:
         cells = (one.log_mel_error, one.similarity, one.dnsmos)
-        rows.append([one.name, *(_number(cell, 3) for cell in cells)])
-    sys.stdout.write(_aligned(rows))
+        rows.append([one.name, *(number(cell, 3) for cell in cells)])
+    sys.stdout.write(aligned(rows))
 
 
 def measure_folder(folder: Path) -> list[Features]:
@@ -100,10 +100,10 @@ def measure_folder(folder: Path) -> list[Features]:
     """
     files = find_recordings([folder])
     measured = []
-    for number, path in enumerate(files, start=1):
+    for index, path in enumerate(files, start=1):
         if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[2K{folder}: {number} of {len(files)}")
-            sys.stderr.write("\r\x1b[2K" if number == len(files) else "")
+            sys.stderr.write(f"\r\x1b[2K{folder}: {index} of {len(files)}")
+            sys.stderr.write("\r\x1b[2K" if index == len(files) else "")
             sys.stderr.flush()
         try:
             measured.append(measure_recording(path))
@@ -131,10 +131,10 @@ def table(scores: Sequence[Score]) -> str:
     """Return one row per file, one for the mean, and how many are nearer the target."""
     head = ["", "distortion dB", "pitch error st", "pitch corr.", "pitch Hz"]
     rows = [[*head, "to target", "to source", "DNSMOS"]]
-    rows += [[one.name, *_cells(asdict(one))] for one in scores]
+    rows += [[one.name, *cells(asdict(one))] for one in scores]
     mean = means(scores)
-    rows.append(["mean", *_cells(mean)])
-    text = _aligned(rows)
+    rows.append(["mean", *cells(mean)])
+    text = aligned(rows)
     if not math.isnan(mean["nearer_target"]):
         text += f"nearer the target than the source: {mean['nearer_target']:.1%}\n"
     return text
@@ -158,17 +158,19 @@ def draw(path: Path, scores: Sequence[Score], target: Sequence[Features]) -> Non
     figure.savefig(path, dpi=100)
 
 
-def _cells(figures: dict[str, Any]) -> list[str]:
+def cells(figures: dict[str, Any]) -> list[str]:
+    """Return the cells of a row, from distortion to DNSMOS."""
     digits = {"distortion": 2, "pitch_error": 2, "pitch_correlation": 2, "median_pitch": 0}
     digits |= {"to_target": 3, "to_source": 3, "dnsmos": 2}
-    return [_number(figures[name], count) for name, count in digits.items()]
+    return [number(figures[name], count) for name, count in digits.items()]
 
 
-def _number(value: float, digits: int) -> str:
+def number(value: float, digits: int) -> str:
+    """Return a number with so many decimals, or nothing for NaN."""
     return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _plain(figures: dict[str, Any]) -> dict[str, Any]:
+def plain(figures: dict[str, Any]) -> dict[str, Any]:
     """Return the same with null for what could not be measured: JSON has no NaN."""
     return {
         name: None if isinstance(value, float) and math.isnan(value) else value
@@ -176,7 +178,8 @@ def _plain(figures: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as lines, its columns to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = ("  ".join(map(str.rjust, row, widths)) for row in rows)
     return "".join(line + "\n" for line in lines)

@@ -1,0 +1,248 @@
+"""`anamorph evaluate converter`, `pitch` and `words`: what converters do to given speech."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import numpy as np
+from cyclopts import Parameter
+
+from anamorph.audio import Audio
+from anamorph.errors import InputError, UsageError
+from anamorph.loading import load_converter
+from anamorph_training.data.perturbation import Perturbation, perturb
+from anamorph_training.data.recordings import find_recordings
+from anamorph_training.data.speech import write_wav
+from anamorph_training.evaluation import world
+from anamorph_training.evaluation.voice import RATE, Features, analyse, measure_audio, score
+from anamorph_training.evaluation.voice_command import (
+    aligned,
+    cells,
+    means,
+    measure_folder,
+    number,
+    plain,
+)
+from anamorph_training.evaluation.words import Recogniser, speak, word_error_rate
+
+UNCONVERTED: Final = "unconverted"
+_WORLD: Final = "WORLD, mean and variance"
+
+_SWITCH = Parameter(negative=())
+_Models = Annotated[tuple[str, ...], Parameter(alias="-m", negative=())]
+_Folders = Annotated[tuple[Path, ...], Parameter(negative=())]
+_Method = Callable[[Audio], Audio]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Means over one speaker's recordings, converted by one method.
+
+    Attributes:
+        source: Folder of the recordings.
+        method: What converted them.
+        files: How many they are.
+        figures: As `voice_command.means` returns them.
+    """
+
+    source: str
+    method: str
+    files: int
+    figures: dict[str, Any]
+
+
+def converter(
+    *,
+    model: _Models = (),
+    source: _Folders,
+    target: Path,
+    world_source: Path | None = None,
+    world_target: Path | None = None,
+    out: Path | None = None,
+    json: Annotated[bool, _SWITCH] = False,
+) -> None:
+    """Convert recordings and measure them, beside the unconverted ones.
+
+    Figures are those of `anamorph evaluate voice`, as means over each source.
+
+    Args:
+        model: Zoo name or file of a voice converter; repeat for several.
+        source: Folder of recordings of one speaker; repeat for several speakers.
+        target: Folder of recordings by the speaker who is wanted. What has the same name as a
+            recording of a source is the same sentence.
+        world_source: Also convert by WORLD, with the statistics of these recordings of the source.
+        world_target: Likewise of the target.
+        out: Keep what is made in this folder: METHOD/SOURCE/NAME.wav.
+        json: Print one JSON object instead of a table.
+
+    Raises:
+        InputError: A folder holds no recordings, one of them no speech, or a model is no voice
+            converter.
+        UnavailableError: The extra evaluate is not installed.
+    """
+    if not source:
+        raise UsageError("--source is needed: a folder of recordings of one speaker")
+    if (world_source is None) != (world_target is None):
+        raise UsageError("--world-source and --world-target go together")
+    methods: dict[str, _Method] = {}
+    if world_source is not None and world_target is not None:
+        methods[_WORLD] = _world(world_source, world_target)
+    methods |= {Path(name).stem: load_converter(name).convert for name in model}
+    files = [find_recordings([folder]) for folder in source]
+    wanted = measure_folder(target)
+    rows = []
+    for folder, recordings in zip(source, files, strict=True):
+        for row in _measure(folder, recordings, methods, wanted, out):
+            rows.append(row)
+            if not json and sys.stderr.isatty():
+                sys.stderr.write(f"{row.source}: {row.method} measured\n")
+    if json:
+        report = [asdict(row) | {"figures": plain(row.figures)} for row in rows]
+        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+        return
+    sys.stdout.write(_table(rows))
+
+
+def pitch(
+    *,
+    model: _Models,
+    source: Path,
+    target: Path,
+    hertz: Annotated[tuple[float, ...], Parameter(negative=())] = (80, 110, 150, 200, 250),
+    sentences: int = 8,
+) -> None:
+    """Convert sentences whose median pitch WORLD moved, and measure where it went.
+
+    Args:
+        model: Zoo name or file of a voice converter; repeat for several.
+        source: Folder of recordings of one speaker.
+        target: Folder of recordings by the speaker who is wanted.
+        hertz: Median pitches of what is converted.
+        sentences: Recordings of the source that are taken.
+
+    Raises:
+        InputError: A folder holds no recordings, one of them no speech, or a model is no voice
+            converter.
+        UnavailableError: The extra evaluate is not installed.
+    """
+    models = {name: load_converter(name) for name in model}
+    spoken = [Audio.open(path).mono() for path in find_recordings([source])[:sentences]]
+    goal = _median_pitch([Audio.open(path).mono() for path in find_recordings([target])])
+    rows = [["", "given Hz", "made Hz", "from the target's, semitones"]]
+    for wanted in hertz:
+        moved = [_move(audio, wanted) for audio in spoken]
+        given = _median_pitch(moved)
+        for name, loaded in models.items():
+            made = _median_pitch([loaded.convert(audio) for audio in moved])
+            apart = 12 * np.log2(made / goal)
+            rows.append([name, f"{given:.0f}", f"{made:.0f}", f"{apart:+.2f}"])
+    sys.stdout.write(aligned(rows))
+    sys.stdout.write(f"the target's median is {goal:.0f} Hz\n")
+
+
+def words(
+    *,
+    model: _Models = (),
+    utterances: int = 200,
+    seed: int = 0,
+    json: Annotated[bool, _SWITCH] = False,
+) -> None:
+    """Convert what machines say, and count the words that a recogniser gets wrong.
+
+    flite's voices say digits and commands; PocketSphinx, which knows their grammar, listens.
+
+    Args:
+        model: Zoo name or file of a voice converter; repeat for several.
+        utterances: How many are spoken; the voices take turns.
+        seed: Of what is said.
+        json: Print one JSON object instead of a table.
+
+    Raises:
+        InputError: A model is no voice converter.
+        UnavailableError: flite or the extra evaluate is not installed.
+    """
+    methods: dict[str, _Method] = {UNCONVERTED: lambda audio: audio}
+    methods |= {Path(name).stem: load_converter(name).convert for name in model}
+    recogniser = Recogniser()
+    spoken = speak(utterances, seed=seed)
+    said = [one.words for one in spoken]
+    rates: dict[str, dict[str, float]] = {}
+    for method, convert in methods.items():
+        heard = [recogniser.hear(convert(one.audio)) for one in spoken]
+        rates[method] = {"all": word_error_rate(said, heard)}
+        for voice in dict.fromkeys(one.voice for one in spoken):
+            pairs = [
+                (one.words, words)
+                for one, words in zip(spoken, heard, strict=True)
+                if one.voice == voice
+            ]
+            rates[method][voice] = word_error_rate(*zip(*pairs, strict=True))
+    if json:
+        sys.stdout.write(msgspec.json.encode(rates).decode() + "\n")
+        return
+    voices = list(rates[UNCONVERTED])
+    table = [["word errors", *voices]]
+    table += [[name, *(f"{one[voice]:.1%}" for voice in voices)] for name, one in rates.items()]
+    sys.stdout.write(aligned(table))
+
+
+def _measure(
+    folder: Path,
+    files: Sequence[Path],
+    methods: dict[str, _Method],
+    wanted: Sequence[Features],
+    out: Path | None,
+) -> Iterator[Row]:
+    sounds = {path.stem: Audio.open(path).mono() for path in files}
+    given = [_features(name, audio, folder) for name, audio in sounds.items()]
+    yield Row(str(folder), UNCONVERTED, len(given), means(score(given, wanted, given)))
+    for method, convert in methods.items():
+        made = {name: convert(audio) for name, audio in sounds.items()}
+        if out is not None:
+            place = out / method / folder.name
+            place.mkdir(parents=True, exist_ok=True)
+            for name, audio in made.items():
+                write_wav(place / f"{name}.wav", np.array(audio.samples), audio.sample_rate)
+        measured = [_features(name, audio, folder) for name, audio in made.items()]
+        yield Row(str(folder), method, len(made), means(score(measured, wanted, given)))
+
+
+def _features(name: str, audio: Audio, folder: Path) -> Features:
+    try:
+        return measure_audio(name, audio)
+    except InputError as error:
+        raise InputError(f"{folder / name}: {error}") from None
+
+
+def _world(source: Path, target: Path) -> _Method:
+    source_statistics, target_statistics = (
+        world.learn(find_recordings([folder])) for folder in (source, target)
+    )
+    return lambda audio: world.convert(audio, source_statistics, target_statistics)
+
+
+def _move(audio: Audio, hertz: float) -> Audio:
+    """Say a recording again at another median pitch."""
+    _, given = analyse(audio)
+    factor = hertz / float(np.median(given[given > 0]))
+    samples = np.array(audio.resample(RATE).samples)
+    return Audio(perturb(samples, RATE, [Perturbation(factor, 1.0, 0.0)])[0], RATE)
+
+
+def _median_pitch(sounds: Sequence[Audio]) -> float:
+    """Return the median over every voiced frame of all, in Hz."""
+    frames = np.concatenate([analyse(audio)[1] for audio in sounds])
+    return float(np.median(frames[frames > 0]))
+
+
+def _table(rows: Sequence[Row]) -> str:
+    head = ["source", "", "files", "distortion dB", "pitch error st", "pitch corr.", "pitch Hz"]
+    table = [[*head, "to target", "to source", "nearer target", "DNSMOS"]]
+    for row in rows:
+        figures = cells(row.figures)
+        nearer = number(100 * row.figures["nearer_target"], 1) + " %"
+        table.append([row.source, row.method, str(row.files), *figures[:-1], nearer, figures[-1]])
+    return aligned(table)
