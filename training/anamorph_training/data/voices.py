@@ -83,6 +83,7 @@ def prepare_voice(
     name: str,
     licence: str,
     report: Callable[[str], None],
+    check: Callable[[Sequence[Recording]], None] = lambda recordings: None,
 ) -> Voice:
     """Decode, perturb and analyse recordings, or find it done; hold every 20th out.
 
@@ -93,9 +94,10 @@ def prepare_voice(
         name: Of the data set, for the card.
         licence: Of the data set, for the card.
         report: Told of progress and of each recording left out, one line each.
+        check: Shown the recordings before anything is made of them; raises what it likes.
 
     Raises:
-        InputError: Fewer than two recordings can be used.
+        InputError: Fewer than two recordings can be used, or ``check`` refuses them.
         OutputError: The cache's folder cannot be made.
         UnavailableError: Copies are asked for, and pyworld is not installed.
     """
@@ -106,6 +108,7 @@ def prepare_voice(
             f"{files[0].parent}: holds fewer than two recordings that can be used, and one must be "
             "held out; give more"
         )
+    check(recordings)
     copies: list[list[Recording]] = [[] for _ in recordings]
     if variants:
         copies = prepare_copies(

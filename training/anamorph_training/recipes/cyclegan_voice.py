@@ -19,6 +19,7 @@ from anamorph import cli
 from anamorph_training.conversion import Watch, open_vocoder
 from anamorph_training.data.patches import Prefetch
 from anamorph_training.data.recordings import default_cache, find_recordings
+from anamorph_training.data.soundness import check_recordings
 from anamorph_training.data.speech import save_held
 from anamorph_training.data.voices import (
     SAMPLE_RATE,
@@ -32,7 +33,7 @@ from anamorph_training.data.voices import (
 )
 from anamorph_training.loop.average import update_average
 from anamorph_training.loop.checkpoints import Resumed
-from anamorph_training.loop.device import Device, Precision, count_gpus, start_fabric
+from anamorph_training.loop.device import count_gpus, start_fabric
 from anamorph_training.loop.effort import Effort
 from anamorph_training.loop.interruption import Interruption
 from anamorph_training.loop.journal import Journal, Progress
@@ -47,13 +48,13 @@ from anamorph_training.loop.warm_start import describe_start
 from anamorph_training.losses import l1, least_squares_discriminator, least_squares_generator
 from anamorph_training.networks.voice_gan import VoiceJudges, VoicePair
 from anamorph_training.networks.waveform_discriminators import logits, share_right
-from anamorph_training.options import Extent, Positive, Rate, Share, Weight
+from anamorph_training.options import Extent, Positive, Rate, RunOptions, Share, Weight
 
 RECIPE: Final = "cyclegan_voice"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(RunOptions):
     """What decides a run; the defaults are those of the zoo's voices."""
 
     source: tuple[Path, ...]
@@ -62,6 +63,8 @@ class Config:
     """Folders of recordings of the one voice that is wanted; repeat for several."""
     cache: Path | None = None
     """Folder for what is made of recordings; without it, one in the user's cache."""
+    accept_faults: bool = False
+    """Also train on recordings that are too few, clipped, noisy, or by several speakers."""
     start: Path | None = None
     """Run whose generators to begin with, wherever their weights fit."""
     vocoder: str = ""
@@ -137,20 +140,10 @@ class Config:
     seed: Extent = 1
     """Seed of the weights and of the choice of crops."""
 
-    device: Device = "auto"
-    """What to compute on."""
-    precision: Precision = "32-true"
-    """Numbers to compute with; 16 bits pay on GPUs alone."""
-    threads: Extent = 0
-    """Processor threads; 0 takes one per core."""
-    log_every: Positive = 50
-    """Steps between lines of metrics."""
     check_every: Positive = 500
     """Steps between checkpoints; each also measures the held-out recordings."""
     sample_every: Positive = 2_000
     """Steps between sample sheets and sounds."""
-    tensorboard: bool = True
-    """Also write events for TensorBoard."""
 
     @property
     def started_by(self) -> int:
@@ -269,22 +262,20 @@ def _learning_share(config: Config, step: int) -> float:
 def _prepare(
     config: Config, files: tuple[list[Path], list[Path]], progress: Progress
 ) -> tuple[Voice, Voice]:
-    cache = config.cache or default_cache()
-    source, target = (
-        prepare_voice(
-            each,
+    def prepare(side: int, name: str, licence: str) -> Voice:
+        check = partial(check_recordings, one_speaker=side == 1, report=progress.say)
+        return prepare_voice(
+            files[side],
             variants=config.variants,
-            cache=cache,
+            cache=config.cache or default_cache(),
             name=name,
             licence=licence,
             report=progress.say,
+            check=(lambda recordings: None) if config.accept_faults else check,
         )
-        for each, name, licence in (
-            (files[0], config.source_name, config.source_licence),
-            (files[1], config.target_name, config.target_licence),
-        )
-    )
-    return source, target
+
+    source = prepare(0, config.source_name, config.source_licence)
+    return source, prepare(1, config.target_name, config.target_licence)
 
 
 def _keep(

@@ -26,7 +26,7 @@ from anamorph_training.data.photographs import (
 from anamorph_training.degradation import Degrade
 from anamorph_training.loop.average import start_average, update_average
 from anamorph_training.loop.checkpoints import Part
-from anamorph_training.loop.device import Device, Precision, count_gpus, start_fabric
+from anamorph_training.loop.device import count_gpus, start_fabric
 from anamorph_training.loop.effort import Effort
 from anamorph_training.loop.interruption import Interruption
 from anamorph_training.loop.journal import Journal, Progress
@@ -38,7 +38,7 @@ from anamorph_training.loop.schedule import warm_cosine
 from anamorph_training.loop.warm_start import describe_start, take_over
 from anamorph_training.losses import l1
 from anamorph_training.networks.repsr import Block, RepSR
-from anamorph_training.options import Extent, Positive, Rate, Share, Zooms
+from anamorph_training.options import Extent, Positive, Rate, RunOptions, Share, Zooms
 from anamorph_training.practical import MARGIN, degrade
 from anamorph_training.validation import Watch
 
@@ -46,7 +46,7 @@ RECIPE: Final = "repsr"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(RunOptions):
     """What decides a run; the defaults are the zoo's photo-x4."""
 
     data: Path
@@ -106,20 +106,10 @@ class Config:
     seed: Extent = 1
     """Seed of the weights and of the choice of crops."""
 
-    device: Device = "auto"
-    """What to compute on."""
-    precision: Precision = "32-true"
-    """Numbers to compute with; 16 bits pay on GPUs alone."""
-    threads: Extent = 0
-    """Processor threads; 0 takes one per core."""
-    log_every: Positive = 50
-    """Steps between lines of metrics."""
     check_every: Positive = 500
     """Steps between checkpoints; each also measures the held-out pictures."""
     sample_every: Positive = 2500
     """Steps between sample sheets."""
-    tensorboard: bool = True
-    """Also write events for TensorBoard."""
 
 
 def build(config: Config) -> RepSR:

@@ -32,7 +32,7 @@ from anamorph_training.data.photographs import (
 from anamorph_training.loop.adversaries import Adversaries, set_up_adversaries, shift
 from anamorph_training.loop.average import update_average
 from anamorph_training.loop.checkpoints import Resumed
-from anamorph_training.loop.device import Device, Precision, count_gpus, start_fabric
+from anamorph_training.loop.device import count_gpus, start_fabric
 from anamorph_training.loop.effort import Effort
 from anamorph_training.loop.interruption import Interruption
 from anamorph_training.loop.journal import Journal, Progress
@@ -56,7 +56,7 @@ from anamorph_training.losses import (
 from anamorph_training.networks.repsr import Block, RepSR
 from anamorph_training.networks.srgan import Discriminator
 from anamorph_training.networks.vgg19 import VGG19Features
-from anamorph_training.options import Extent, Positive, Rate, Share, Weight, Zooms
+from anamorph_training.options import Extent, Positive, Rate, RunOptions, Share, Weight, Zooms
 from anamorph_training.validation import Watch
 from anamorph_training.vgg19_file import hash_file, load_vgg19
 
@@ -68,7 +68,7 @@ _BETA1: Final = 0.9  # of both Adams; the paper's
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(RunOptions):
     """What decides a run."""
 
     data: Path
@@ -143,20 +143,10 @@ class Config:
     seed: Extent = 1
     """Seed of the weights and of the choice of crops."""
 
-    device: Device = "auto"
-    """What to compute on."""
-    precision: Precision = "32-true"
-    """Numbers to compute with; 16 bits pay on GPUs alone."""
-    threads: Extent = 0
-    """Processor threads; 0 takes one per core."""
-    log_every: Positive = 50
-    """Steps between lines of metrics."""
     check_every: Positive = 500
     """Steps between checkpoints; each also measures the held-out pictures and their texture."""
     sample_every: Positive = 1000
     """Steps between sample sheets."""
-    tensorboard: bool = True
-    """Also write events for TensorBoard."""
 
 
 def build(config: Config) -> RepSR:

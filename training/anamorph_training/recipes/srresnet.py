@@ -15,7 +15,7 @@ from anamorph_training.data.patches import Prefetch, draw_batch
 from anamorph_training.data.photographs import find_photographs, prepare_photographs
 from anamorph_training.loop.average import start_average, update_average
 from anamorph_training.loop.checkpoints import Part
-from anamorph_training.loop.device import Device, Precision, count_gpus, start_fabric
+from anamorph_training.loop.device import count_gpus, start_fabric
 from anamorph_training.loop.effort import Effort
 from anamorph_training.loop.interruption import Interruption
 from anamorph_training.loop.journal import Journal, Progress
@@ -25,14 +25,14 @@ from anamorph_training.loop.run_folder import open_run
 from anamorph_training.loop.schedule import set_learning_rate, warm_cosine
 from anamorph_training.losses import l1
 from anamorph_training.networks.srresnet import SRResNet
-from anamorph_training.options import Extent, Odd, Positive, Rate, Share
+from anamorph_training.options import Extent, Odd, Positive, Rate, RunOptions, Share
 from anamorph_training.validation import Watch
 
 RECIPE: Final = "srresnet"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(RunOptions):
     """What decides a run; the network's defaults are the paper's."""
 
     data: Path
@@ -86,20 +86,10 @@ class Config:
     seed: Extent = 1
     """Seed of the weights and of the choice of crops."""
 
-    device: Device = "auto"
-    """What to compute on."""
-    precision: Precision = "32-true"
-    """Numbers to compute with; 16 bits pay on GPUs alone."""
-    threads: Extent = 0
-    """Processor threads; 0 takes one per core."""
-    log_every: Positive = 50
-    """Steps between lines of metrics."""
     check_every: Positive = 500
     """Steps between checkpoints; each also measures the held-out pictures."""
     sample_every: Positive = 2500
     """Steps between sample sheets."""
-    tensorboard: bool = True
-    """Also write events for TensorBoard."""
 
 
 def build(config: Config) -> SRResNet:

@@ -23,7 +23,7 @@ from anamorph_training.data.speech import Speech, prepare_speech, save_held
 from anamorph_training.data.waveforms import Stretches, draw_waveforms
 from anamorph_training.loop.average import update_average
 from anamorph_training.loop.checkpoints import Resumed
-from anamorph_training.loop.device import Device, Precision, count_gpus, start_fabric
+from anamorph_training.loop.device import count_gpus, start_fabric
 from anamorph_training.loop.effort import Effort
 from anamorph_training.loop.interruption import Interruption
 from anamorph_training.loop.journal import Journal, Progress
@@ -47,7 +47,7 @@ from anamorph_training.networks.waveform_discriminators import (
     logits,
     share_right,
 )
-from anamorph_training.options import Extent, Positive, Rate, Share, Weight
+from anamorph_training.options import Extent, Positive, Rate, RunOptions, Share, Weight
 from anamorph_training.spectra import limit_bandwidth, log_mel
 from anamorph_training.spectral_losses import spectral
 
@@ -58,7 +58,7 @@ _STREAM: Final = 1  # of a step's random numbers; stream 0 chose its stretches
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(RunOptions):
     """What decides a run; the defaults are the zoo's vocoder-22k."""
 
     data: tuple[Path, ...]
@@ -130,20 +130,10 @@ class Config:
     seed: Extent = 1
     """Seed of the weights and of the choice of stretches."""
 
-    device: Device = "auto"
-    """What to compute on."""
-    precision: Precision = "32-true"
-    """Numbers to compute with; 16 bits pay on GPUs alone."""
-    threads: Extent = 0
-    """Processor threads; 0 takes one per core."""
-    log_every: Positive = 50
-    """Steps between lines of metrics."""
     check_every: Positive = 500
     """Steps between checkpoints; each also measures the held-out recordings."""
     sample_every: Positive = 2_000
     """Steps between sample sheets and sounds."""
-    tensorboard: bool = True
-    """Also write events for TensorBoard."""
 
     @property
     def sample_rate(self) -> int:
