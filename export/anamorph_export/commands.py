@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from anamorph.card import Card
     from anamorph_export.deploying import Identity
     from anamorph_export.gate import Finding
-    from anamorph_export.runs import Run
     from anamorph_training.evaluation.upscaling import Example
+    from anamorph_training.finished_run import Run
 
 _Text = Annotated[str, Parameter(show_default=False)]
 
@@ -67,7 +67,7 @@ def export_run(
         json: Print the findings and the card as one JSON object.
     """
     from anamorph_export.deploying import Identity, check_target
-    from anamorph_export.runs import read_run
+    from anamorph_training.finished_run import read_run
 
     check_target(output, force=force)
     identity = Identity(

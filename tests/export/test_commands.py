@@ -103,7 +103,7 @@ def test_untrained_weights_leave_no_file(
 
 def forget_training(run: Path) -> None:
     """Replace the run's checkpoint by the weights that a run starts with."""
-    from anamorph_export.runs import _build, _read_config
+    from anamorph_training.finished_run import _build, _read_config
     from anamorph_training.loop.checkpoints import save_checkpoint
 
     torch.manual_seed(0)

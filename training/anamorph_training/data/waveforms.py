@@ -17,10 +17,12 @@ class Stretches:
     Attributes:
         waveform: float32 (batch, samples) in [-1, 1].
         bandwidth: float32 (batch,), Hz: what lies above says nothing about the voice.
+        mel: float32 (batch, 80, frames), what the waveform shall be made of; None for its own.
     """
 
     waveform: Tensor
     bandwidth: Tensor
+    mel: Tensor | None = None
 
 
 def draw_waveforms(

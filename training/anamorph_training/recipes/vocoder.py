@@ -5,6 +5,7 @@ their time, in Muon for the matrices, and in lighter discriminators that see par
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from anamorph import cli
 from anamorph_training.copy_synthesis import Watch
+from anamorph_training.data.converted import draw_converted, prepare_converted
 from anamorph_training.data.patches import Prefetch
 from anamorph_training.data.recordings import find_recordings
 from anamorph_training.data.speech import Speech, prepare_speech, save_held
@@ -67,6 +69,9 @@ class Config(RunOptions):
     """Folder for decoded recordings, 2 bytes a sample; without it, one in the user's cache."""
     start: Path | None = None
     """Run whose vocoder to begin with, wherever its weights fit."""
+    voice: Path | None = None
+    """Run of cyclegan_voice whose target speaks in ``data``: learn from what its converter makes
+    of their perturbed copies (needs pyworld), not from their own spectrograms."""
     data_name: str = "own recordings"
     """Name of the data set, for the model's card."""
     licence: str = "unknown"
@@ -152,15 +157,26 @@ def _build_discriminator(config: Config) -> WaveformDiscriminator:
     )
 
 
-def _draw(step: int, *, config: Config, speech: Speech) -> Stretches:
-    return draw_waveforms(
-        step,
-        recordings=speech.training,
-        batch=config.batch,
-        samples=config.frames * _HOP,
-        seed=config.seed,
-        gain_db=(config.least_gain, config.greatest_gain),
-    )
+def _prepare(
+    config: Config, files: list[Path], progress: Progress
+) -> tuple[Speech, Callable[[int], Stretches]]:
+    """Return the recordings, and what draws the batch of a step from them."""
+    options: dict[str, Any] = {
+        "batch": config.batch,
+        "samples": config.frames * _HOP,
+        "seed": config.seed,
+        "gain_db": (config.least_gain, config.greatest_gain),
+    }
+    if config.voice is None:
+        speech = prepare_speech(config, files, report=progress.say)
+        return speech, partial(draw_waveforms, recordings=speech.training, **options)
+    speech, spoken = prepare_converted(config, config.voice, files, report=progress.say)
+    return speech, partial(draw_converted, spoken=spoken, **options)
+
+
+def _given(stretches: Stretches, waveform: Tensor) -> Tensor:
+    """Return what the vocoder is shown, on the waveform's device: (batch, 80, frames)."""
+    return log_mel(waveform) if stretches.mel is None else stretches.mel.to(waveform.device)
 
 
 def _excerpt(config: Config, step: int, *waveforms: Tensor) -> list[Tensor]:
@@ -235,23 +251,21 @@ def train(config: Config, out: Path) -> None:
     both = set_up_learners(fabric, build(config), _build_discriminator(config), config)
     resumed, ancestor = resume_learners(out, both, config, ancestor, report=progress.say)
     effort = Effort(resumed.spent, gpus=count_gpus(fabric))
-    speech = prepare_speech(config, files, report=progress.say)
+    speech, draw = _prepare(config, files, progress)
     keeper = _keep(out, config, speech, resumed, ancestor)
     watch = Watch(both.average, speech.held, SAMPLE_RATE, fabric.device)
 
     with (
         Interruption() as interruption,
         Journal(out, step=resumed.step, tensorboard=config.tensorboard) as journal,
-        Prefetch(
-            partial(_draw, config=config, speech=speech), start=resumed.step, stop=config.steps
-        ) as batches,
+        Prefetch(draw, start=resumed.step, stop=config.steps) as batches,
     ):
         meter = Meter(batches)
         for step, stretches in enumerate(batches, start=resumed.step + 1):
             share = _learning_share(config, step - 1)
             scale_rates(both.made, share)
             waveform, bandwidth = fabric.to_device((stretches.waveform, stretches.bandwidth))
-            made = both.model(log_mel(waveform))
+            made = both.model(_given(stretches, waveform))
             real, fake = (limit_bandwidth(one, bandwidth, SAMPLE_RATE) for one in (waveform, made))
             terms = _compare(config, real, fake)
             if step > config.adversarial_from:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from anamorph.errors import InputError
-from anamorph_export.runs import read_run
+from anamorph_training.finished_run import read_run
 
 
 @pytest.fixture
