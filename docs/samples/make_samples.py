@@ -1,11 +1,15 @@
-"""Make the sample pictures from scikit-image's CC0 photographs, and keep the originals in out/.
+"""Make the samples: pictures from scikit-image's CC0 photographs, and a sentence by flite.
+
+The originals of the pictures are kept in out/. flite is a Debian package of its name.
 
 Usage: .venv/bin/python docs/samples/make_samples.py
 """
 
+import subprocess
 from pathlib import Path
 
 import imageio.v3 as imageio
+import soundfile
 from skimage import data
 
 from anamorph_training.degradation import shrink
@@ -13,6 +17,8 @@ from anamorph_training.degradation import shrink
 HERE = Path(__file__).parent
 ORIGINALS = Path("out/originals")
 SCALE = 4
+SENTENCE = "Nobody has ever said these words: a machine spoke them, and another voice repeats them."
+VOICE = "rms"  # of CMU ARCTIC, a man
 
 if __name__ == "__main__":
     ORIGINALS.mkdir(parents=True, exist_ok=True)
@@ -23,3 +29,6 @@ if __name__ == "__main__":
         imageio.imwrite(ORIGINALS / f"{Path(name).stem}.png", original)
         options = {"quality": 95} if name.endswith("jpg") else {}
         imageio.imwrite(HERE / name, shrink(original, SCALE), **options)
+    spoken = ORIGINALS / "sentence.wav"
+    subprocess.run(["flite", "-voice", VOICE, "-t", SENTENCE, "-o", str(spoken)], check=True)
+    soundfile.write(HERE / "sentence.flac", *soundfile.read(spoken, dtype="int16"))

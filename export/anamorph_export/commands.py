@@ -61,7 +61,7 @@ def export_run(
         licence: Licence of the weights, as an SPDX identifier.
         attribution: Whom that licence asks to name.
         test_set: NAME=DIR with NAME_HR.png and NAME_LR.png, measured for the card; repeatable.
-        vocoder: For converters: name or path of the vocoder that becomes part of the file.
+        vocoder: For converters: name, file or run of the vocoder that becomes part of the file.
         direction: For converters: into the target's voice, or back into the source's.
         force: Replace an existing file.
         json: Print the findings and the card as one JSON object.
@@ -150,8 +150,6 @@ def _deploy_converter(
     import torch
     from msgspec.structs import replace
 
-    from anamorph.loading import resolve
-    from anamorph.model_file import read_card
     from anamorph_export.converting import ConditionedGenerator, Generator, deploy_converter
     from anamorph_training.data.speech import read_held
     from anamorph_training.data.voices import statistics_of
@@ -169,11 +167,13 @@ def _deploy_converter(
         condition = torch.from_numpy(sum(statistics) / len(statistics))
         generator = ConditionedGenerator(pair.to_source, condition)
         source, wanted = wanted, source
-    made_with = read_card(resolve(vocoder)).provenance
-    datasets = (*trained.provenance.datasets, *(made_with.datasets if made_with else ()))
+    speaker, made_with = load_vocoder(vocoder)
+    known = {one.digest for one in trained.provenance.datasets}
+    more = [one for one in made_with.datasets if one.digest not in known]
+    datasets = (*trained.provenance.datasets, *more)
     return deploy_converter(
         generator,
-        load_vocoder(vocoder),
+        speaker,
         place.output,
         identity=identity,
         provenance=replace(trained.provenance, datasets=datasets),

@@ -1,5 +1,6 @@
 """Read the weights of an exported model back into PyTorch: a zoo file is a start like a run."""
 
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -8,9 +9,11 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from anamorph.card import Provenance
 from anamorph.errors import InputError
 from anamorph.loading import resolve
 from anamorph.model_file import read_model
+from anamorph_training.finished_run import read_run
 from anamorph_training.networks.vocos import Vocoder
 from anamorph_training.rebuilding import rebuild
 
@@ -36,17 +39,22 @@ def read_weights(data: bytes) -> dict[str, Tensor]:
     return weights
 
 
-def load_vocoder(name: str) -> Vocoder:
-    """Build a vocoder in PyTorch from its file, in evaluation mode.
+def load_vocoder(name: str) -> tuple[Vocoder, Provenance]:
+    """Build a vocoder in PyTorch from its file or run, in evaluation mode; and how it came to be.
 
     Args:
-        name: Zoo name, path or address of a vocoder.
+        name: Zoo name, path or address of a vocoder, or the folder of a run.
 
     Raises:
         InputError: It is no vocoder, or was exported by a version that named its weights otherwise.
         ModelNotFoundError: No model answers to the name.
         ModelFileError: The file is damaged.
     """
+    if Path(name).is_dir():
+        run = read_run(Path(name))
+        if not isinstance(run.network, Vocoder):
+            raise InputError(f"{name}: is no run of the recipe vocoder")
+        return run.network, run.provenance
     model = read_model(resolve(name))
     provenance = model.card.provenance
     if model.card.task != "vocode" or provenance is None or provenance.recipe != "vocoder":
@@ -54,7 +62,7 @@ def load_vocoder(name: str) -> Vocoder:
     network = rebuild(provenance.recipe, provenance.config)
     assert isinstance(network, Vocoder)
     fill(network, read_weights(model.data), prefix="vocoder.", name=name)
-    return network.eval()
+    return network.eval(), provenance
 
 
 def fill(network: nn.Module, weights: dict[str, Tensor], *, prefix: str, name: str) -> None:

@@ -1,16 +1,19 @@
 """Converted copies beside their recordings: at one time, at one level, by seed and step."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from tests.training.conftest import spoken_wave
 
+from anamorph.audio import Audio
 from anamorph.errors import InputError
 from anamorph_training.data.converted import Spoken, draw_converted, prepare_converted
 from anamorph_training.data.recordings import Recording, find_recordings
 from anamorph_training.data.speech import write_wav
+from anamorph_training.evaluation.unfinished import open_run
 from anamorph_training.recipes import cyclegan_voice, vocoder
 from anamorph_training.spectra import log_mel
 
@@ -62,7 +65,13 @@ def recorded(folder: Path, count: int = 3) -> Path:
 def test_a_vocoder_learns_from_what_a_converter_makes(tmp_path: Path) -> None:
     pytest.importorskip("pyworld", reason="the extra evaluate is not installed")
     data, run, out = recorded(tmp_path / "voice"), tmp_path / "run", tmp_path / "vocoder"
-    tiny = {"device": "cpu", "threads": 1, "batch": 2, "steps": 2, "tensorboard": False}
+    tiny: dict[str, Any] = {
+        "device": "cpu",
+        "threads": 1,
+        "batch": 2,
+        "steps": 2,
+        "tensorboard": False,
+    }
     cyclegan_voice.train(
         cyclegan_voice.Config(
             **tiny,
@@ -87,5 +96,9 @@ def test_a_vocoder_learns_from_what_a_converter_makes(tmp_path: Path) -> None:
     assert pairs[0].mels[0].shape == (80, len(pairs[0].recording.samples) // 256)
     vocoder.train(config, out)
     assert (out / "provenance.json").exists()
+    audio = Audio(spoken_wave(5, seconds=0.7), RATE)
+    assert open_run(run, str(out))(audio).samples.shape == audio.samples.shape
+    with pytest.raises(InputError, match="is no run of the recipe vocoder"):
+        open_run(run, str(run))
     with pytest.raises(InputError, match="is no run of cyclegan_voice"):
         prepare_converted(config, out, find_recordings([data]), report=lambda line: None)

@@ -17,6 +17,7 @@ from anamorph_training.data.perturbation import Perturbation, perturb
 from anamorph_training.data.recordings import find_recordings
 from anamorph_training.data.speech import write_wav
 from anamorph_training.evaluation import world
+from anamorph_training.evaluation.unfinished import open_run
 from anamorph_training.evaluation.voice import RATE, Features, analyse, measure_audio, score
 from anamorph_training.evaluation.voice_command import (
     aligned,
@@ -61,6 +62,7 @@ def converter(
     target: Path,
     world_source: Path | None = None,
     world_target: Path | None = None,
+    vocoder: str = "vocoder-22k",
     out: Path | None = None,
     json: Annotated[bool, _SWITCH] = False,
 ) -> None:
@@ -69,12 +71,13 @@ def converter(
     Figures are those of `anamorph evaluate voice`, as means over each source.
 
     Args:
-        model: Zoo name or file of a voice converter; repeat for several.
+        model: Zoo name or file of a voice converter, or the folder of a run; repeat for several.
         source: Folder of recordings of one speaker; repeat for several speakers.
         target: Folder of recordings by the speaker who is wanted. What has the same name as a
             recording of a source is the same sentence.
         world_source: Also convert by WORLD, with the statistics of these recordings of the source.
         world_target: Likewise of the target.
+        vocoder: Zoo name, file or run of the vocoder that runs are heard through.
         out: Keep what is made in this folder: METHOD/SOURCE/NAME.wav.
         json: Print one JSON object instead of a table.
 
@@ -90,7 +93,11 @@ def converter(
     methods: dict[str, _Method] = {}
     if world_source is not None and world_target is not None:
         methods[_WORLD] = _world(world_source, world_target)
-    methods |= {Path(name).stem: load_converter(name).convert for name in model}
+    for name in model:
+        if Path(name).is_dir():
+            methods[Path(name).name] = open_run(Path(name), vocoder)
+        else:
+            methods[Path(name).stem] = load_converter(name).convert
     files = [find_recordings([folder]) for folder in source]
     wanted = measure_folder(target)
     rows = []
