@@ -30,5 +30,6 @@ if __name__ == "__main__":
         options = {"quality": 95} if name.endswith("jpg") else {}
         imageio.imwrite(HERE / name, shrink(original, SCALE), **options)
     spoken = ORIGINALS / "sentence.wav"
-    subprocess.run(["flite", "-voice", VOICE, "-t", SENTENCE, "-o", str(spoken)], check=True)
+    command = ["flite", "-voice", VOICE, "-t", SENTENCE, "-o", str(spoken)]
+    subprocess.run(command, check=True)
     soundfile.write(HERE / "sentence.flac", *soundfile.read(spoken, dtype="int16"))
