@@ -125,12 +125,14 @@ class Config(RunOptions):
     """Greatest norm of the generators' gradient; longer ones are shortened to it."""
     copy_weight: Weight = 5.0
     """Of the mean absolute error of undone copies."""
-    adversarial_weight: Weight = 1.0
+    adversarial_weight: Weight = 2.0
     """Of the squared error of passing for a voice."""
     second_weight: Weight = 0.5
     """Of the same for what came there and back."""
-    cycle_weight: Weight = 5.0
-    """Of the mean absolute error of what came there and back."""
+    cycle_weight: Weight = 1.0
+    """Of the mean absolute error of sources there and back; more keeps more of the source."""
+    target_cycle_weight: Weight = 5.0
+    """Of that of targets there and back: pairs that the way back makes."""
     identity_weight: Weight = 2.0
     """Of the mean absolute error where a voice is asked to become itself; fades to 0."""
     identity_share: Share = 0.5
@@ -227,12 +229,14 @@ def _compare(
     terms = {
         "adversarial": least_squares_generator(first),
         "second": least_squares_generator(logits(second)),
-        "cycle": l1(made.source_cycle, crops.source) + l1(made.target_cycle, crops.target),
+        "cycle": l1(made.source_cycle, crops.source),
+        "target_cycle": l1(made.target_cycle, crops.target),
     }
     loss = (
         config.adversarial_weight * terms["adversarial"]
         + config.second_weight * terms["second"]
         + config.cycle_weight * terms["cycle"]
+        + config.target_cycle_weight * terms["target_cycle"]
     )
     weight = _identity_weight(config, step)
     if weight:
