@@ -172,6 +172,10 @@ class Crops:
     source_copy: Tensor
     source_statistics: Tensor
 
+    def to(self, device: torch.device) -> "Crops":
+        """Return the same on a device."""
+        return Crops(**{name: value.to(device) for name, value in vars(self).items()})
+
 
 def draw_crops(
     step: int,

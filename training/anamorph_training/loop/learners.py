@@ -1,6 +1,7 @@
 """A network that Muon trains, and discriminators that Adam trains beside it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -94,6 +95,15 @@ class Learners(Generic[Network]):
         """Move the weights of the network."""
         for optimizer in self.optimizers:
             optimizer.step()
+
+    @contextmanager
+    def teaching_critic(self) -> Iterator[None]:
+        """Move the discriminators' weights by the gradient that is taken within."""
+        self.critic.requires_grad_(True)
+        self.critic_optimizer.zero_grad()
+        yield
+        self.critic_optimizer.step()
+        self.critic.requires_grad_(False)  # they pass the gradient on, and keep none
 
 
 def set_up_learners(

@@ -45,10 +45,11 @@ from anamorph_training.loop.provenance import Record
 from anamorph_training.loop.run_folder import open_run
 from anamorph_training.loop.schedule import two_cosines
 from anamorph_training.loop.warm_start import describe_start
-from anamorph_training.losses import l1, least_squares_discriminator, least_squares_generator
+from anamorph_training.losses import l1, least_squares_generator
 from anamorph_training.networks.voice_gan import VoiceJudges, VoicePair
-from anamorph_training.networks.waveform_discriminators import logits, share_right
+from anamorph_training.networks.waveform_discriminators import logits
 from anamorph_training.options import Extent, Positive, Rate, RunOptions, Share, Weight
+from anamorph_training.voice_rounds import Hide, Round, Undone, go_round, judge, undo
 
 RECIPE: Final = "cyclegan_voice"
 
@@ -133,6 +134,8 @@ class Config(RunOptions):
     """Of the mean absolute error of sources there and back; more keeps more of the source."""
     target_cycle_weight: Weight = 5.0
     """Of that of targets there and back: pairs that the way back makes."""
+    cycle_through: bool = False
+    """Let what came back also teach the way there, which then hides the source in it."""
     identity_weight: Weight = 2.0
     """Of the mean absolute error where a voice is asked to become itself; fades to 0."""
     identity_share: Share = 0.5
@@ -163,65 +166,19 @@ def build(config: Config) -> VoicePair:
     )
 
 
-def _hide(config: Config, mel: Tensor, step: int) -> Tensor:
-    return draw_mask(step, like=mel, greatest_share=config.masked_share, seed=config.seed)
+def _hide(config: Config, step: int) -> Hide:
+    share = config.masked_share
+    return lambda mel: draw_mask(step, like=mel, greatest_share=share, seed=config.seed)
 
 
-def _undo(config: Config, pair: VoicePair, crops: Crops, step: int) -> dict[str, Tensor]:
+def _miss(config: Config, undone: Undone, crops: Crops) -> dict[str, Tensor]:
     """Return the weighted loss of undone copies, and its terms."""
-    made = pair.to_target(crops.target_copy, _hide(config, crops.target_copy, step))
-    back = pair.to_source(
-        crops.source_copy,
-        _hide(config, crops.source_copy, step),
-        condition=crops.source_statistics,
-    )
-    terms = {"copy": l1(made, crops.target), "copy_back": l1(back, crops.source)}
+    terms = {"copy": l1(undone.target, crops.target), "copy_back": l1(undone.source, crops.source)}
     return {"undone": config.copy_weight * (terms["copy"] + terms["copy_back"]), **terms}
 
 
-@dataclass(frozen=True)
-class _Round:
-    """Both voices there and back."""
-
-    converted: Tensor
-    source_cycle: Tensor
-    returned: Tensor
-    target_cycle: Tensor
-
-
-def _go_round(config: Config, pair: VoicePair, crops: Crops, step: int) -> _Round:
-    statistics = crops.source_statistics
-    converted = pair.to_target(crops.source, _hide(config, crops.source, step))
-    returned = pair.to_source(crops.target, _hide(config, crops.target, step), condition=statistics)
-    return _Round(
-        converted=converted,
-        source_cycle=pair.to_source(converted, condition=statistics),
-        returned=returned,
-        target_cycle=pair.to_target(returned),
-    )
-
-
-def _judge(judges: VoiceJudges, crops: Crops, made: _Round) -> dict[str, Tensor]:
-    """Return the discriminators' loss, and the share that they are right about."""
-    pairs = (
-        (judges.target, crops.target, made.converted),
-        (judges.source, crops.source, made.returned),
-        (judges.target_cycle, crops.target, made.target_cycle),
-        (judges.source_cycle, crops.source, made.source_cycle),
-    )
-    real, fake = [], []
-    for judge, truth, guess in pairs:
-        both = judge(torch.cat([truth, guess.detach()]))[-1]
-        real.append(both[: len(truth)])
-        fake.append(both[len(truth) :])
-    return {
-        "discriminator": least_squares_discriminator(real, fake),
-        "right_answers": share_right(real, fake),
-    }
-
-
 def _compare(
-    config: Config, pair: VoicePair, judges: VoiceJudges, crops: Crops, made: _Round, step: int
+    config: Config, pair: VoicePair, judges: VoiceJudges, crops: Crops, made: Round, step: int
 ) -> dict[str, Tensor]:
     """Return the weighted loss of a round, and its terms."""
     first = [judges.target(made.converted)[-1], judges.source(made.returned)[-1]]
@@ -341,18 +298,18 @@ def train(config: Config, out: Path) -> None:
         Prefetch(draw, start=resumed.step, stop=config.steps) as batches,
     ):
         meter = Meter(batches)
-        for step, crops in enumerate(batches, start=resumed.step + 1):
+        for step, drawn in enumerate(batches, start=resumed.step + 1):
+            crops = drawn.to(fabric.device)
             scale_rates(both.made, share := _learning_share(config, step - 1))
             with fabric.autocast():
-                terms = _undo(config, pair, crops, step) if config.variants else {}
+                hide = _hide(config, step)
+                undone = undo(pair, crops, hide) if config.variants else None
+                terms = _miss(config, undone, crops) if undone else {}
                 if step > config.started_by:
-                    made = _go_round(config, pair, crops, step)
-                    judges.requires_grad_(True)
-                    both.critic_optimizer.zero_grad()
-                    judged = _judge(judges, crops, made)
-                    fabric.backward(judged["discriminator"])
-                    both.critic_optimizer.step()
-                    judges.requires_grad_(False)  # they pass the gradient on, and keep none
+                    made = go_round(pair, crops, hide, through=config.cycle_through)
+                    with both.teaching_critic():
+                        judged = judge(judges, crops, undone, made)
+                        fabric.backward(judged["discriminator"])
                     terms |= judged | _compare(config, pair, judges, crops, made, step)
             loss = torch.stack([terms[name] for name in ("undone", "round") if name in terms]).sum()
             both.zero_grad()

@@ -270,12 +270,9 @@ def train(config: Config, out: Path) -> None:
             terms = _compare(config, real, fake)
             if step > config.adversarial_from:
                 seen, seen_fake = _excerpt(config, step, real, fake)
-                both.critic.requires_grad_(True)
-                both.critic_optimizer.zero_grad()
-                judged = _judge(both.critic, seen, seen_fake.detach())
-                fabric.backward(judged["discriminator"])
-                both.critic_optimizer.step()
-                both.critic.requires_grad_(False)  # it passes the gradient on, and keeps none
+                with both.teaching_critic():
+                    judged = _judge(both.critic, seen, seen_fake.detach())
+                    fabric.backward(judged["discriminator"])
                 terms |= judged | _deceive(config, both.critic, seen, seen_fake)
             loss = terms["spectral"] + terms.get("deceit", 0.0)
             both.zero_grad()
