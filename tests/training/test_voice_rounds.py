@@ -20,6 +20,10 @@ def crops() -> Crops:
     return Crops(*mels, torch.zeros(2, STATISTICS))
 
 
+def teach(loss: Tensor) -> None:
+    loss.backward()  # type: ignore[no-untyped-call]
+
+
 def nothing_hidden(mel: Tensor) -> Tensor:
     return torch.ones_like(mel[:, :1])
 
@@ -28,14 +32,14 @@ def nothing_hidden(mel: Tensor) -> Tensor:
 def test_the_way_back_teaches_the_way_there_only_if_asked_to(through: bool) -> None:
     both = pair()
     made = go_round(both, crops(), nothing_hidden, through=through)
-    made.source_cycle.sum().backward()
+    teach(made.source_cycle.sum())
     assert both.to_source.last.weight.grad is not None
     assert (both.to_target.last.weight.grad is not None) is through
 
 
 def test_converted_sources_still_teach() -> None:
     both = pair()
-    go_round(both, crops(), nothing_hidden, through=False).converted.sum().backward()
+    teach(go_round(both, crops(), nothing_hidden, through=False).converted.sum())
     assert both.to_target.last.weight.grad is not None
 
 
@@ -47,6 +51,6 @@ def test_what_is_converted_is_held_against_undone_copies() -> None:
     against_copies = judge(judges, given, undone, made)["discriminator"]
     against_recordings = judge(judges, given, None, made)["discriminator"]
     assert against_copies != against_recordings
-    against_copies.backward()
+    teach(against_copies)
     assert judges.target.last.bias.grad is not None
     assert both.to_target.last.weight.grad is None  # no generator learns from this loss
