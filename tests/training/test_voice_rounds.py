@@ -17,7 +17,7 @@ def pair() -> VoicePair:
 def crops() -> Crops:
     torch.manual_seed(1)
     mels = [torch.randn(2, 80, 16) - 5 for _ in range(4)]
-    return Crops(*mels, torch.zeros(2, STATISTICS))
+    return Crops(mels[0], mels[1], mels[2], mels[3], torch.zeros(2, STATISTICS))
 
 
 def teach(loss: Tensor) -> None:
