@@ -93,11 +93,7 @@ def converter(
     methods: dict[str, _Method] = {}
     if world_source is not None and world_target is not None:
         methods[_WORLD] = _world(world_source, world_target)
-    for name in model:
-        if Path(name).is_dir():
-            methods[Path(name).name] = open_run(Path(name), vocoder)
-        else:
-            methods[Path(name).stem] = load_converter(name).convert
+    methods |= _open(model, vocoder)
     files = [find_recordings([folder]) for folder in source]
     wanted = measure_folder(target)
     rows = []
@@ -120,30 +116,32 @@ def pitch(
     target: Path,
     hertz: Annotated[tuple[float, ...], Parameter(negative=())] = (80, 110, 150, 200, 250),
     sentences: int = 8,
+    vocoder: str = "vocoder-22k",
 ) -> None:
     """Convert sentences whose median pitch WORLD moved, and measure where it went.
 
     Args:
-        model: Zoo name or file of a voice converter; repeat for several.
+        model: Zoo name or file of a voice converter, or the folder of a run; repeat for several.
         source: Folder of recordings of one speaker.
         target: Folder of recordings by the speaker who is wanted.
         hertz: Median pitches of what is converted.
         sentences: Recordings of the source that are taken.
+        vocoder: Zoo name, file or run of the vocoder that runs are heard through.
 
     Raises:
         InputError: A folder holds no recordings, one of them no speech, or a model is no voice
             converter.
         UnavailableError: The extra evaluate is not installed.
     """
-    models = {name: load_converter(name) for name in model}
+    methods = _open(model, vocoder)
     spoken = [Audio.open(path).mono() for path in find_recordings([source])[:sentences]]
     goal = _median_pitch([Audio.open(path).mono() for path in find_recordings([target])])
     rows = [["", "given Hz", "made Hz", "from the target's, semitones"]]
     for wanted in hertz:
         moved = [_move(audio, wanted) for audio in spoken]
         given = _median_pitch(moved)
-        for name, loaded in models.items():
-            made = _median_pitch([loaded.convert(audio) for audio in moved])
+        for name, convert in methods.items():
+            made = _median_pitch([convert(audio) for audio in moved])
             apart = 12 * np.log2(made / goal)
             rows.append([name, f"{given:.0f}", f"{made:.0f}", f"{apart:+.2f}"])
     sys.stdout.write(aligned(rows))
@@ -155,6 +153,7 @@ def words(
     model: _Models = (),
     utterances: int = 200,
     seed: int = 0,
+    vocoder: str = "vocoder-22k",
     json: Annotated[bool, _SWITCH] = False,
 ) -> None:
     """Convert what machines say, and count the words that a recogniser gets wrong.
@@ -162,9 +161,10 @@ def words(
     flite's voices say digits and commands; PocketSphinx, which knows their grammar, listens.
 
     Args:
-        model: Zoo name or file of a voice converter; repeat for several.
+        model: Zoo name or file of a voice converter, or the folder of a run; repeat for several.
         utterances: How many are spoken; the voices take turns.
         seed: Of what is said.
+        vocoder: Zoo name, file or run of the vocoder that runs are heard through.
         json: Print one JSON object instead of a table.
 
     Raises:
@@ -172,7 +172,7 @@ def words(
         UnavailableError: flite or the extra evaluate is not installed.
     """
     methods: dict[str, _Method] = {UNCONVERTED: lambda audio: audio}
-    methods |= {Path(name).stem: load_converter(name).convert for name in model}
+    methods |= _open(model, vocoder)
     recogniser = Recogniser()
     spoken = speak(utterances, seed=seed)
     said = [one.words for one in spoken]
@@ -194,6 +194,17 @@ def words(
     table = [["word errors", *voices]]
     table += [[name, *(f"{one[voice]:.1%}" for voice in voices)] for name, one in rates.items()]
     sys.stdout.write(aligned(table))
+
+
+def _open(models: Sequence[str], vocoder: str) -> dict[str, _Method]:
+    """Return what converts a recording, by the name of its file or run."""
+    methods: dict[str, _Method] = {}
+    for name in models:
+        if Path(name).is_dir():
+            methods[Path(name).name] = open_run(Path(name), vocoder)
+        else:
+            methods[Path(name).stem] = load_converter(name).convert
+    return methods
 
 
 def _measure(
