@@ -18,6 +18,8 @@ from anamorph.picture import Picture
 from anamorph_training.loop.checkpoints import load_ema, save_checkpoint
 from anamorph_training.loop.warm_start import describe_start, load_weights
 from anamorph_training.networks.repsr import RepSR
+from anamorph_training.onnx_weights import load_vocoder
+from anamorph_training.recipes import vocoder
 from anamorph_training.recipes.repsr import Config, build, train
 
 TINY: dict[str, Any] = {"channels": 8, "blocks": 1, "batch": 1, "patch": 8, "late_patch": 8}
@@ -113,3 +115,23 @@ def test_starts_of_starts_are_told_in_the_card(first: Config, tmp_path: Path) ->
     assert ancestor.start is not None
     assert (ancestor.steps, ancestor.start.steps) == (2, 2)
     assert ancestor.start.datasets[0].items == 2
+
+
+def test_a_vocoder_of_the_zoo_is_a_start(tmp_path: Path) -> None:
+    network = vocoder.build(vocoder.Config(data=(tmp_path,)))
+    assert load_weights(network, Path("vocoder-22k")) == []
+    expected, provenance = load_vocoder("vocoder-22k")
+    assert all(
+        torch.equal(a, b) for a, b in zip(network.parameters(), expected.parameters(), strict=True)
+    )
+    record = describe_start(Path("vocoder-22k"), tmp_path / "run")
+    ancestor = msgspec.convert(record, Ancestor)
+    assert (ancestor.recipe, ancestor.steps) == ("vocoder", provenance.steps)
+    assert len(ancestor.checkpoint) == 64
+
+
+def test_what_is_no_start_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="photo-x4: is no vocoder"):
+        describe_start(Path("photo-x4"), tmp_path)
+    with pytest.raises(InputError, match="no such folder; give the folder of a run, or a vocoder"):
+        describe_start(Path("nowhere"), tmp_path)

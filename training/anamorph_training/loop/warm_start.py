@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
-from torch import nn
+import msgspec
+from torch import Tensor, nn
 
-from anamorph.errors import InputError
+from anamorph.errors import InputError, ModelNotFoundError
 from anamorph_training.loop.checkpoints import (
     checkpoint_file,
     has_checkpoint,
@@ -15,13 +17,15 @@ from anamorph_training.loop.checkpoints import (
 )
 from anamorph_training.loop.provenance import Record, read_provenance
 
+_KEPT: Final = ("recipe", "steps", "cpu_hours", "gpu_hours", "datasets", "code_revision", "start")
+
 
 def load_weights(network: nn.Module, run: Path) -> list[str]:
     """Copy a run's averaged weights into a network, wherever name and shape fit.
 
     Args:
         network: Changed in place.
-        run: Folder of the other run.
+        run: Folder of the other run, or the zoo name or file of a vocoder.
 
     Returns:
         Names of the weights that stay fresh, such as the tail's when the scale differs.
@@ -29,7 +33,7 @@ def load_weights(network: nn.Module, run: Path) -> list[str]:
     Raises:
         InputError: The folder holds no run with a checkpoint, or no weight fits.
     """
-    weights = load_ema(run)
+    weights = load_ema(run) if run.is_dir() else _read_vocoder(run)[0]
     own = network.state_dict()
     fitting = {
         name: value
@@ -94,7 +98,7 @@ def describe_start(start: Path | None, run: Path) -> Record | None:
     """Return the fields of `anamorph.card.Ancestor` for the checkpoint that a run begins with.
 
     Args:
-        start: Folder of the other run.
+        start: Folder of the other run, or the zoo name or file of a vocoder.
         run: Folder of the run itself; once it has a checkpoint of its own, nothing is read, and
             None returned.
 
@@ -104,7 +108,7 @@ def describe_start(start: Path | None, run: Path) -> Record | None:
     if start is None or has_checkpoint(run):
         return None
     if not start.is_dir():
-        raise InputError(f"{start}: no such folder; give the folder of a run (--start)")
+        return _read_vocoder(start)[1]
     found = load_checkpoint(start)
     if found is None:
         raise InputError(f"{start}: holds no checkpoint; train it first: anamorph train")
@@ -116,5 +120,22 @@ def describe_start(start: Path | None, run: Path) -> Record | None:
         )
     with checkpoint_file(start, step).open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    kept = ("recipe", "steps", "cpu_hours", "gpu_hours", "datasets", "code_revision", "start")
-    return {**{name: record[name] for name in kept if name in record}, "checkpoint": digest}
+    return {**{name: record[name] for name in _KEPT if name in record}, "checkpoint": digest}
+
+
+def _read_vocoder(start: Path) -> tuple[dict[str, Tensor], Record]:
+    """Return the weights of an exported vocoder, and what `describe_start` tells of it."""
+    # Imported here: a run starts from another one without onnx.
+    from anamorph.loading import resolve
+    from anamorph_training.onnx_weights import load_vocoder
+
+    try:
+        network, provenance = load_vocoder(str(start))
+    except ModelNotFoundError:
+        raise InputError(
+            f"{start}: no such folder; give the folder of a run, or a vocoder (--start)"
+        ) from None
+    record: Record = msgspec.to_builtins(provenance)
+    digest = hashlib.sha256(Path(resolve(str(start))).read_bytes()).hexdigest()
+    kept = {name: record[name] for name in _KEPT if record[name] is not None}
+    return network.state_dict(), {**kept, "checkpoint": digest}

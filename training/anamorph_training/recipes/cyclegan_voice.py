@@ -1,8 +1,9 @@
 """Convert voices without pairs: MaskCycleGAN-VC (Kaneko et al., 2021), for CPUs.
 
-Differs from the paper in the networks and in its start: first both generators learn to undo copies
-whose pitch, formants and tilt were changed, which gives them pairs; cycles and discriminators then
-teach what copies cannot.
+Differs from the paper in the networks, and in what it learns from. First both generators learn to
+undo copies whose pitch, formants and tilt were changed, which gives them pairs. Then discriminators
+hold what is converted against undone copies, so that they see the voice and not the blur, and each
+generator also learns to undo what the other one made.
 """
 
 import sys
@@ -88,9 +89,9 @@ class Config(RunOptions):
     discriminator_channels: Positive = 16
     """Width of the discriminators' first convolution, in features."""
 
-    steps: Positive = 16_000
+    steps: Positive = 10_000
     """Length of the run, in optimiser steps."""
-    start_steps: Extent = 6_000
+    start_steps: Extent = 7_000
     """Steps of the start: perturbed copies alone are undone; 0 for cycles from the beginning."""
     variants: Extent = 4
     """Perturbed copies of each recording (needs pyworld); 0 for none, then also no start."""
@@ -126,8 +127,8 @@ class Config(RunOptions):
     """Greatest norm of the generators' gradient; longer ones are shortened to it."""
     copy_weight: Weight = 5.0
     """Of the mean absolute error of undone copies."""
-    adversarial_weight: Weight = 2.0
-    """Of the squared error of passing for a voice."""
+    adversarial_weight: Weight = 4.0
+    """Of the squared error of passing for an undone copy (for a recording, without copies)."""
     second_weight: Weight = 0.5
     """Of the same for what came there and back."""
     cycle_weight: Weight = 1.0

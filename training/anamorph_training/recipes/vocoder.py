@@ -68,7 +68,7 @@ class Config(RunOptions):
     cache: Path | None = None
     """Folder for decoded recordings, 2 bytes a sample; without it, one in the user's cache."""
     start: Path | None = None
-    """Run whose vocoder to begin with, wherever its weights fit."""
+    """Vocoder to begin with, wherever its weights fit: a run, a file or a zoo name."""
     voice: Path | None = None
     """Run of cyclegan_voice whose target speaks in ``data``: learn from what its converter makes
     of their perturbed copies (needs pyworld), not from their own spectrograms."""
