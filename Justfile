@@ -41,12 +41,13 @@ default:
 setup: venv
     {{pip}} --editable '.[cpu,train,bench,hub,dev]'
 
-# Install the runtime alone (no PyTorch) and upscale a sample picture with a model from the zoo
+# Install the runtime alone (no PyTorch), upscale a sample picture and convert a sample sentence
 demo: venv
     {{pip}} --editable '.[cpu]'
     mkdir -p out
     {{bin}}/anamorph upscale docs/samples/coffee.png --output out/coffee-x4.png --force
-    @echo "see out/coffee-x4.png"
+    {{bin}}/anamorph convert docs/samples/sentence.flac --model nathalie --output out/sentence-nathalie.wav --force
+    @echo "see out/coffee-x4.png, hear out/sentence-nathalie.wav"
 
 # Run all tests (slow ones included) and measure their coverage
 test: setup

@@ -94,7 +94,8 @@ def test_words_are_heard_until_they_drown(
         pytest.skip("flite is not installed")
     model = str(tiny_converter(tmp_path / "near.onnx"))
     arguments = ["evaluate", "words", "-m", model, "--utterances", "12"]
-    assert main([*arguments, "--json"]) == 0
+    assert main([*arguments, "--out", str(tmp_path / "said"), "--json"]) == 0
+    assert len(list((tmp_path / "said" / "rms").glob("*.wav"))) == 3
     rates = json.loads(capsys.readouterr().out)
     assert set(rates["near"]) == {"all", *words.VOICES}
     assert rates["unconverted"]["all"] < 0.1

@@ -154,6 +154,7 @@ def words(
     utterances: int = 200,
     seed: int = 0,
     vocoder: str = "vocoder-22k",
+    out: Path | None = None,
     json: Annotated[bool, _SWITCH] = False,
 ) -> None:
     """Convert what machines say, and count the words that a recogniser gets wrong.
@@ -165,6 +166,7 @@ def words(
         utterances: How many are spoken; the voices take turns.
         seed: Of what is said.
         vocoder: Zoo name, file or run of the vocoder that runs are heard through.
+        out: Keep what is said in this folder: VOICE/NUMBER.wav.
         json: Print one JSON object instead of a table.
 
     Raises:
@@ -175,6 +177,9 @@ def words(
     methods |= _open(model, vocoder)
     recogniser = Recogniser()
     spoken = speak(utterances, seed=seed)
+    if out is not None:
+        for index, one in enumerate(spoken):
+            _write(out / one.voice / f"{index:03}.wav", one.audio)
     said = [one.words for one in spoken]
     rates: dict[str, dict[str, float]] = {}
     for method, convert in methods.items():
@@ -220,12 +225,15 @@ def _measure(
     for method, convert in methods.items():
         made = {name: convert(audio) for name, audio in sounds.items()}
         if out is not None:
-            place = out / method / folder.name
-            place.mkdir(parents=True, exist_ok=True)
             for name, audio in made.items():
-                write_wav(place / f"{name}.wav", np.array(audio.samples), audio.sample_rate)
+                _write(out / method / folder.name / f"{name}.wav", audio)
         measured = [_features(name, audio, folder) for name, audio in made.items()]
         yield Row(str(folder), method, len(made), means(score(measured, wanted, given)))
+
+
+def _write(path: Path, audio: Audio) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_wav(path, np.array(audio.samples), audio.sample_rate)
 
 
 def _features(name: str, audio: Audio, folder: Path) -> Features:
