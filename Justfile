@@ -92,8 +92,8 @@ train-zoo: setup
     {{voice}} {{to_nathalie}} --out runs/nathalie-copies --steps 7000 --start-steps 7000
     {{voice}} {{to_nathalie}} --out runs/nathalie --start runs/nathalie-copies --steps 3000 --start-steps 0
     {{speaker}} --data {{speech}}/nathalie/train --data-name nathalie --voice runs/nathalie --out runs/vocoder-nathalie
-    {{voice}} {{to_flemishguy}} --out runs/flemishguy-copies --start runs/nathalie --steps 3000 --start-steps 3000
-    {{voice}} {{to_flemishguy}} --out runs/flemishguy --start runs/flemishguy-copies --steps 3000 --start-steps 0
+    {{voice}} {{to_flemishguy}} --out runs/flemishguy-copies --start runs/nathalie --steps 2500 --start-steps 2500
+    {{voice}} {{to_flemishguy}} --out runs/flemishguy --start runs/flemishguy-copies --steps 2500 --start-steps 0
     {{speaker}} --data {{speech}}/flemishguy/train --data-name flemishguy --voice runs/flemishguy --out runs/vocoder-flemishguy
 
 # Compare candidates for the zoo's network at a small equal budget

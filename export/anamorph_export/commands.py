@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from anamorph.errors import InputError
 
 if TYPE_CHECKING:
-    from anamorph.card import Card
+    from anamorph.card import Ancestor, Card, Provenance
     from anamorph_export.deploying import Identity
     from anamorph_export.gate import Finding
     from anamorph_training.evaluation.upscaling import Example
@@ -176,11 +176,26 @@ def _deploy_converter(
         speaker,
         place.output,
         identity=identity,
-        provenance=replace(trained.provenance, datasets=datasets),
+        provenance=replace(trained.provenance, datasets=datasets, parts=(_as_part(made_with),)),
         source=source,
         wanted=wanted,
         force=place.force,
         report=place.report,
+    )
+
+
+def _as_part(made: "Provenance") -> "Ancestor":
+    """Tell of a network that becomes part of a file beside the one that the run trained."""
+    from anamorph.card import Ancestor
+
+    return Ancestor(
+        recipe=made.recipe,
+        steps=made.steps,
+        cpu_hours=made.cpu_hours,
+        gpu_hours=made.gpu_hours,
+        datasets=made.datasets,
+        code_revision=made.code_revision,
+        start=made.start,
     )
 
 

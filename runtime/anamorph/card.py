@@ -127,7 +127,7 @@ class Ancestor(Struct, frozen=True):
 
 
 class Provenance(Struct, frozen=True):
-    """How the weights came to be; those of a start are told with it."""
+    """How the weights came to be; those of a start and of other parts are told with it."""
 
     recipe: str
     config: dict[str, Any]
@@ -139,6 +139,7 @@ class Provenance(Struct, frozen=True):
     code_revision: str = ""
     date: str = ""
     start: Ancestor | None = None
+    parts: tuple[Ancestor, ...] = ()
 
 
 class Gate(Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from anamorph.card import Card, Port, encode
+from anamorph.card import Ancestor, Card, Port, encode
 from anamorph.commands.progress import locate
 from anamorph.model_file import read_card
 
@@ -77,6 +77,15 @@ def _provenance(card: Card) -> Iterator[tuple[str, str]]:
         hours += f", {made.gpu_hours:.2f} GPU-hours"
     yield "trained by", f"recipe {made.recipe}, {made.steps} steps, seed {made.seed}, {hours}"
     yield "", ", ".join(f"{key}={value}" for key, value in made.config.items())
+    if made.start is not None:
+        yield "began with", _ancestor(made.start)
+    for part in made.parts:
+        yield "contains", _ancestor(part)
     for dataset in made.datasets:
         yield "trained on", f"{dataset.name} ({dataset.items} items, {dataset.licence})"
     yield "made", f"{made.date} from code {made.code_revision or 'unknown'}"
+
+
+def _ancestor(one: Ancestor) -> str:
+    before = "" if one.start is None else f"; before that {_ancestor(one.start)}"
+    return f"recipe {one.recipe}, {one.steps} steps, {one.cpu_hours:.2f} CPU-hours{before}"

@@ -1,0 +1,50 @@
+"""`anamorph export` of runs of speech: what becomes part of the file is told in its card."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.training.conftest import spoken_wave
+
+from anamorph.cli import main
+from anamorph.model_file import read_card
+from anamorph_export import converting
+from anamorph_training.data.speech import write_wav
+from anamorph_training.recipes import cyclegan_voice, vocoder
+
+TINY: dict[str, Any] = {"device": "cpu", "threads": 1, "batch": 2, "steps": 2, "frames": 16}
+TINY |= {"tensorboard": False, "channels": 16, "hidden": 16, "blocks": 1}
+
+
+@pytest.mark.slow
+def test_a_converter_tells_of_the_vocoder_within(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(converting, "GREATEST_DISTANCE_SHARE", 1e6)
+    data, other = tmp_path / "voice", tmp_path / "other"
+    for seed in range(6):
+        folder = (data, other)[seed % 2]
+        folder.mkdir(exist_ok=True)
+        write_wav(folder / f"{seed}.wav", spoken_wave(seed, seconds=0.8), 22050)
+    voice, speaker = tmp_path / "voice-run", tmp_path / "vocoder-run"
+    options: dict[str, Any] = {
+        "source": (data,),
+        "target": (other,),
+        "variants": 0,
+        "accept_faults": True,
+    }
+    cyclegan_voice.train(cyclegan_voice.Config(**TINY, **options), voice)
+    vocoder.train(vocoder.Config(**TINY, data=(data,), data_name="mine"), speaker)
+    arguments = ["export", str(voice), "--vocoder", str(speaker)]
+    for direction in ("target", "source"):
+        file = tmp_path / f"{direction}.onnx"
+        assert main([*arguments, "-o", str(file), "--direction", direction]) == 0
+        made = read_card(file).provenance
+        assert made is not None
+        (part,) = made.parts
+        assert (part.recipe, part.steps, part.datasets[0].name) == ("vocoder", 2, "mine")
+    capsys.readouterr()
+    assert main(["info", str(file)]) == 0
+    assert "recipe vocoder, 2 steps" in capsys.readouterr().out
+    assert main([*arguments, "-o", str(file), "--force", "--vocoder", str(voice)]) == 1
+    assert "is no run of the recipe vocoder" in capsys.readouterr().err
