@@ -46,5 +46,6 @@ def test_a_converter_tells_of_the_vocoder_within(
     capsys.readouterr()
     assert main(["info", str(file)]) == 0
     assert "recipe vocoder, 2 steps" in capsys.readouterr().out
-    assert main([*arguments, "-o", str(file), "--force", "--vocoder", str(voice)]) == 1
+    wrong = ["export", str(voice), "--vocoder", str(voice), "-o", str(file), "--force"]
+    assert main(wrong) == 1
     assert "is no run of the recipe vocoder" in capsys.readouterr().err
