@@ -34,6 +34,11 @@ bench.command(
     name="operators",
     help="ONNX Runtime's share of time per operator.",
 )
+bench.command(
+    "anamorph_training.bench.voices:voices",
+    name="voices",
+    help="Time per second of speech of `anamorph convert`; exits with 1 where a bound is missed.",
+)
 
 
 @bench.default
