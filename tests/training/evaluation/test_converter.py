@@ -12,6 +12,7 @@ from tests.training.conftest import spoken_wave
 from anamorph.audio import Audio
 from anamorph.cli import main
 from anamorph.errors import UnavailableError
+from anamorph.picture import Picture
 from anamorph_training.data.speech import write_wav
 from anamorph_training.evaluation import words, world
 
@@ -33,8 +34,10 @@ def test_converters_stand_beside_what_is_unconverted_and_world(
     assert near["to_source"] == pytest.approx(given["to_source"], abs=0.05)  # it hardly filters
     assert moved["distortion"] < given["distortion"]
     assert len(list((out / "near" / "one").glob("*.wav"))) == 2
-    assert main(["evaluate", "converter", *arguments]) == 0
+    sheet = tmp_path / "sheet.png"
+    assert main(["evaluate", "converter", *arguments, "--sheet", str(sheet)]) == 0
     assert "unconverted" in capsys.readouterr().out
+    assert Picture.open(sheet).pixels.shape[0] > 2 * 256  # two sentences, drawn
 
 
 def test_world_needs_both_speakers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

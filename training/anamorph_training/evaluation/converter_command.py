@@ -9,10 +9,13 @@ from typing import Annotated, Any, Final
 import msgspec
 import numpy as np
 from cyclopts import Parameter
+from numpy.typing import NDArray
 
 from anamorph.audio import Audio
 from anamorph.errors import InputError, UsageError
 from anamorph.loading import load_converter
+from anamorph.loudness import measure
+from anamorph_training.copy_synthesis import draw_spectrogram
 from anamorph_training.data.perturbation import Perturbation, perturb
 from anamorph_training.data.recordings import find_recordings
 from anamorph_training.data.speech import write_wav
@@ -28,9 +31,13 @@ from anamorph_training.evaluation.voice_command import (
     plain,
 )
 from anamorph_training.evaluation.words import Recogniser, speak, word_error_rate
+from anamorph_training.sheets import check_sheet, write_sheet
 
 UNCONVERTED: Final = "unconverted"
 _WORLD: Final = "WORLD, mean and variance"
+
+_SHEET_ROWS: Final = 3
+_SHEET_FRAMES: Final = 280
 
 _SWITCH = Parameter(negative=())
 _Models = Annotated[tuple[str, ...], Parameter(alias="-m", negative=())]
@@ -64,6 +71,7 @@ def converter(
     world_target: Path | None = None,
     vocoder: str = "vocoder-22k",
     out: Path | None = None,
+    sheet: Path | None = None,
     json: Annotated[bool, _SWITCH] = False,
 ) -> None:
     """Convert recordings and measure them, beside the unconverted ones.
@@ -79,13 +87,18 @@ def converter(
         world_target: Likewise of the target.
         vocoder: Zoo name, file or run of the vocoder that runs are heard through.
         out: Keep what is made in this folder: METHOD/SOURCE/NAME.wav.
+        sheet: Also write this PNG: spectrograms of sentences of the first source, of what is made
+            of them, and of the target's.
         json: Print one JSON object instead of a table.
 
     Raises:
         InputError: A folder holds no recordings, one of them no speech, or a model is no voice
             converter.
+        OutputError: The sheet cannot be written; said before anything is measured.
         UnavailableError: The extra evaluate is not installed.
     """
+    if sheet is not None:
+        check_sheet(sheet)
     if not source:
         raise UsageError("--source is needed: a folder of recordings of one speaker")
     if (world_source is None) != (world_target is None):
@@ -95,6 +108,8 @@ def converter(
         methods[_WORLD] = _world(world_source, world_target)
     methods |= _open(model, vocoder)
     files = [find_recordings([folder]) for folder in source]
+    if sheet is not None:
+        _draw(sheet, files[0], target, methods)
     wanted = measure_folder(target)
     rows = []
     for folder, recordings in zip(source, files, strict=True):
@@ -229,6 +244,26 @@ def _measure(
                 _write(out / method / folder.name / f"{name}.wav", audio)
         measured = [_features(name, audio, folder) for name, audio in made.items()]
         yield Row(str(folder), method, len(made), means(score(measured, wanted, given)))
+
+
+def _draw(sheet: Path, files: Sequence[Path], target: Path, methods: dict[str, _Method]) -> None:
+    """Draw the first sentences that the target speaks as well."""
+    same = {path.stem: path for path in find_recordings([target])}
+    pairs = [(path, same[path.stem]) for path in files if path.stem in same][:_SHEET_ROWS]
+    if not pairs:
+        raise InputError(f"{target}: no recording has the name of one of the source's to draw")
+    rows = []
+    for given, wanted in pairs:
+        audio = Audio.open(given).mono()
+        sounds = [audio, *(convert(audio) for convert in methods.values()), Audio.open(wanted)]
+        rows.append([_picture(one) for one in sounds])
+    write_sheet(sheet, ["source", *methods, "target"], rows)
+
+
+def _picture(audio: Audio) -> NDArray[np.uint8]:
+    samples = np.array(audio.mono().resample(RATE).samples)
+    level = 10 ** (measure([samples[None]], RATE).gain_db / 20)
+    return draw_spectrogram((level * samples).astype(np.float32))[:, :_SHEET_FRAMES]
 
 
 def _write(path: Path, audio: Audio) -> None:
