@@ -70,3 +70,22 @@ def spectral(
         "magnitude": torch.stack(log_magnitude).mean(),
         "mel": torch.stack(log_mels).mean(),
     }
+
+
+def average_spectrum_error(fake: Tensor, real: Tensor, *, n_fft: int = 4096) -> Tensor:
+    """Compare log magnitudes averaged over time and batch, finely over frequency.
+
+    A vocoder whose frames are alike hums at multiples of their rate, mostly in pauses. One frame
+    hardly shows that beside the randomness of noise; the average does.
+
+    Args:
+        fake: float32 (batch, samples).
+        real: Of the same shape.
+        n_fft: Samples per frame; frames are a quarter of it apart.
+
+    Returns:
+        Mean absolute difference of natural logarithms.
+    """
+    with torch.no_grad():
+        theirs = log_amplitude(magnitude(real, n_fft, n_fft // 4)).mean((0, 2))
+    return l1(log_amplitude(magnitude(fake, n_fft, n_fft // 4)).mean((0, 2)), theirs)

@@ -16,11 +16,12 @@ from anamorph_training.data.recordings import level
 from anamorph_training.data.speech import write_wav
 from anamorph_training.evaluation.voice import RATE, dnsmos, embed
 from anamorph_training.griffin_lim import griffin_lim
-from anamorph_training.spectra import log_mel
+from anamorph_training.spectra import log_amplitude, log_mel, magnitude
 from anamorph_training.spectral_losses import spectral
 
 GRIFFIN_LIM = "griffin-lim"
 _HOP = 256
+_LONG = 4096  # samples of a frame that tells a tone from its neighbours
 
 Floats = NDArray[np.float32]
 
@@ -34,12 +35,14 @@ class Copies:
         log_mel_error: Mean absolute difference of natural logarithms, at four resolutions.
         similarity: Cosine, to the mean speaker of the recordings.
         dnsmos: Overall, 1 to 5.
+        hum: dB, as `hum` measures it.
     """
 
     name: str
     log_mel_error: float
     similarity: float
     dnsmos: float
+    hum: float
 
 
 def measure_copies(
@@ -66,6 +69,7 @@ def measure_copies(
             0.0,
             float(np.mean([one @ centre for one in speakers])),
             float(np.mean([dnsmos(Audio(sound, RATE)) for sound in sounds])),
+            hum(sounds),
         )
     ]
     for name, make in makers.items():
@@ -91,7 +95,31 @@ def _measure(
         float(np.mean(errors)),
         float(np.mean([embed(audio) @ centre for audio in audios])),
         float(np.mean([dnsmos(audio) for audio in audios])),
+        hum(copies),
     )
+
+
+def hum(sounds: Sequence[Floats]) -> float:
+    """Return by how much multiples of the frame rate stand out of the average spectrum, in dB.
+
+    Args:
+        sounds: float32 (samples,) each, at 22.05 kHz, longer than 0.2 s.
+
+    Returns:
+        Mean over the multiples of 86 Hz from 1 kHz on, of log power over its median around; about
+        0.3 for recordings.
+    """
+    from scipy.ndimage import median_filter
+
+    logs = [
+        2 * log_amplitude(magnitude(_tensor(sound), _LONG, _LONG // 4))[0].mean(1)
+        for sound in sounds
+    ]
+    mean = torch.stack(logs).mean(0).numpy() * 10 / np.log(10)
+    excess = mean - median_filter(mean, 51)
+    lines = np.arange(12, 120) * _LONG / _HOP
+    near = [excess[round(line) - 1 : round(line) + 2].max() for line in lines]
+    return float(np.mean(near))
 
 
 def _maker(name: str) -> Callable[[Floats], Floats]:

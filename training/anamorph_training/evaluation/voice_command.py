@@ -85,9 +85,9 @@ def vocoder(
         sys.stdout.write(msgspec.json.encode([plain(asdict(one)) for one in results]).decode())
         sys.stdout.write("\n")
         return
-    rows = [["", "log-mel error", "similarity to the speaker", "DNSMOS"]]
+    rows = [["", "log-mel error", "similarity to the speaker", "DNSMOS", "hum dB"]]
     for one in results:
-        cells = (one.log_mel_error, one.similarity, one.dnsmos)
+        cells = (one.log_mel_error, one.similarity, one.dnsmos, one.hum)
         rows.append([one.name, *(number(cell, 3) for cell in cells)])
     sys.stdout.write(aligned(rows))
 

@@ -51,7 +51,7 @@ from anamorph_training.networks.waveform_discriminators import (
 )
 from anamorph_training.options import Extent, Positive, Rate, RunOptions, Share, Weight
 from anamorph_training.spectra import limit_bandwidth, log_mel
-from anamorph_training.spectral_losses import spectral
+from anamorph_training.spectral_losses import average_spectrum_error, spectral
 
 RECIPE: Final = "vocoder"
 SAMPLE_RATE: Final = 22_050  # Hz; with the hop, what HiFi-GAN's mel is defined at
@@ -126,6 +126,8 @@ class Config(RunOptions):
     """Of the mean absolute difference of log-mel spectra."""
     stft_weight: Weight = 2.0
     """Of spectral convergence, and of the mean absolute difference of log magnitudes."""
+    tone_weight: Weight = 0.0
+    """Of the mean absolute difference of log magnitudes averaged over the batch: against hum."""
     adversarial_weight: Weight = 1.0
     """Of the squared error of passing for a recording."""
     matching_weight: Weight = 8.0
@@ -210,8 +212,12 @@ def _deceive(config: Config, critic: Any, real: Tensor, fake: Tensor) -> dict[st
 def _compare(config: Config, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     """Return the weighted spectral loss, and its terms."""
     terms = spectral(fake, real, sample_rate=SAMPLE_RATE)
-    stft = terms["convergence"] + terms["magnitude"]
-    return {"spectral": config.mel_weight * terms["mel"] + config.stft_weight * stft, **terms}
+    loss = config.mel_weight * terms["mel"]
+    loss = loss + config.stft_weight * (terms["convergence"] + terms["magnitude"])
+    if config.tone_weight:
+        terms["tone"] = average_spectrum_error(fake, real)
+        loss = loss + config.tone_weight * terms["tone"]
+    return {"spectral": loss, **terms}
 
 
 def _learning_share(config: Config, step: int) -> float:
