@@ -6,6 +6,7 @@ learns to undo it has pairs, frame by frame, though nobody spoke twice.
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -59,11 +60,13 @@ def load_world() -> Any:
         UnavailableError: It is not installed.
     """
     try:
-        import pyworld
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it asks pkg_resources for its version
+            import pyworld
     except ImportError as error:
         raise UnavailableError(
-            f"perturbed copies need pyworld ({error}); pip install 'anamorph[evaluate]', or give "
-            "--variants 0"
+            f"perturbed copies and figures of speech need pyworld ({error}); pip install "
+            "'anamorph[evaluate]', or train with --variants 0"
         ) from None
     return pyworld
 

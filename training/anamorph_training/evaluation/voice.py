@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from anamorph.audio import Audio
 from anamorph.errors import InputError
+from anamorph_training.data.perturbation import load_world
 
 RATE: Final = 22_050  # Hz, at which distortion and pitch are measured
 _DNSMOS_RATE: Final = 16_000
@@ -109,8 +110,7 @@ def analyse(audio: Audio) -> tuple[Floats, Floats]:
     Raises:
         InputError: No frame holds speech.
     """
-    import pyworld
-
+    pyworld = load_world()
     samples = audio.resample(RATE).samples.astype(np.float64)
     least, greatest = _PITCH_RANGE
     pitch, times = pyworld.harvest(
