@@ -110,6 +110,7 @@ def test_what_is_no_recording(samples: np.ndarray, rate: int, message: str) -> N
         (encode(tone(), "FLAC")[:5000], "truncated or damaged"),
         (encode(np.zeros(0), "WAV"), "holds no sound"),
     ],
+    ids=["empty", "text", "aiff", "rate", "nan", "truncated", "nothing"],  # data hold their time
 )
 def test_files_that_are_refused(data: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
