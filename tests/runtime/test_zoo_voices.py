@@ -19,7 +19,7 @@ def test_a_sentence_is_spoken_by_somebody_else(name: str) -> None:
     assert made.samples.shape == given.samples.shape
     assert made.sample_rate == given.sample_rate
     levels = [np.sqrt(np.mean(np.square(one.samples))) for one in (given, made)]
-    assert levels[1] == pytest.approx(levels[0], rel=0.5)
+    assert 0.5 < levels[1] / levels[0] < 2
     assert np.corrcoef(given.samples, made.samples)[0, 1] < 0.5  # it is no copy
 
 

@@ -17,7 +17,7 @@ OutputFormat = Literal["png", "jpeg", "tiff"]
 
 # A process of its own, without PyTorch, that tells its greatest resident memory in kilobytes. Linux
 # hands a parent's ru_maxrss down to its children, but counts VmHWM anew for every program.
-_REPORT_PEAK: Final = """
+REPORT_PEAK: Final = """
 import sys
 from pathlib import Path
 from anamorph.cli import main
@@ -85,7 +85,7 @@ def measure_cost(
         arguments += ["--threads", str(threads), "--max-megapixels", str(megapixels + 1)]
         begun = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-c", _REPORT_PEAK, "upscale", *arguments],
+            [sys.executable, "-c", REPORT_PEAK, "upscale", *arguments],
             check=False,
             capture_output=True,
             text=True,

@@ -1,10 +1,10 @@
 """`anamorph bench voices`: what a second of speech costs from file to file."""
 
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -18,12 +18,12 @@ from anamorph.audio import Audio
 from anamorph.errors import UsageError
 from anamorph.loading import resolve
 from anamorph.threads import check_threads, default_threads
+from anamorph_training.bench.cost import REPORT_PEAK
 from anamorph_training.bench.rounds import LEAST_ROUNDS, time_interleaved
 from anamorph_training.data.speech import write_wav
 
 BOUND: Final = 0.03
 _RATE: Final = 22_050
-_ANAMORPH: Final = "import sys; from anamorph.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 @dataclass(frozen=True)
@@ -105,19 +105,18 @@ def _measure(
     rounds: int,
 ) -> SpeechCost:
     with tempfile.TemporaryDirectory(prefix="anamorph-bench-") as folder:
-        contestants = {}
+        contestants, peaks = {}, list[float]()
         for name, length in zip(("short", "long"), lengths, strict=True):
             source = Path(folder) / f"{name}.wav"
             write_wav(source, np.resize(samples, int(length * _RATE)), _RATE)
-            command = [sys.executable, "-c", _ANAMORPH, "convert", str(source), "-m", file]
+            command = [sys.executable, "-c", REPORT_PEAK, "convert", str(source), "-m", file]
             command += ["-o", str(Path(folder) / f"{name}-made.wav"), "--force"]
             command += ["--device", "cpu", "--threads", str(threads)]
-            contestants[name] = partial(subprocess.run, command, check=True, capture_output=True)
+            contestants[name] = partial(_run, command, peaks)
         times = time_interleaved(contestants, rounds=rounds)
     pairs = list(zip(times["short"], times["long"], strict=True))
     marginals = [(long - short) / (lengths[1] - lengths[0]) for short, long in pairs]
     marginal = statistics.median(marginals)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
     start = statistics.median(short - marginal * lengths[0] for short, _ in pairs)
     return SpeechCost(
         model=model,
@@ -126,9 +125,15 @@ def _measure(
         least=min(marginals),
         greatest=max(marginals),
         start=start,
-        peak_mb=peak,
+        peak_mb=max(peaks),
         holds=marginal <= BOUND,
     )
+
+
+def _run(command: Sequence[str], peaks: list[float]) -> None:
+    """Run a process, and note its greatest resident memory in MB."""
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    peaks.append(int(done.stdout.split()[-1]) * 1024 / 1e6)
 
 
 def _read(recording: Path | None) -> np.ndarray:
