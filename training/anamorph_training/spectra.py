@@ -3,6 +3,7 @@
 Graphs that leave PyTorch compute theirs by matrices instead (`networks.mel`, `networks.fourier`).
 """
 
+import math
 from functools import lru_cache
 from typing import Final
 
@@ -13,6 +14,8 @@ from torch.nn import functional as F
 
 _POWER_FLOOR: Final = 1e-9  # under the root: keeps the gradient of silence finite
 _LOG_FLOOR: Final = 1e-5
+SILENCE: Final = math.log(_LOG_FLOOR)
+"""Least value of a log-mel spectrogram."""
 _TAPS: Final = 65
 _ROLL_OFF: Final = 0.95  # of the bandwidth: where a filter of that length begins to close
 

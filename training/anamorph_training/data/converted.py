@@ -19,6 +19,7 @@ from anamorph_training.data.voices import HOP, N_MELS, Utterance, prepare_voice
 from anamorph_training.data.waveforms import Stretches
 from anamorph_training.finished_run import read_run
 from anamorph_training.networks.voice_gan import VoiceGenerator, VoicePair
+from anamorph_training.spectra import SILENCE
 
 _VARIANTS: Final = 4
 
@@ -102,7 +103,7 @@ def draw_converted(
     ends = np.cumsum([one.mels[0].shape[1] for one in spoken])
     frames = samples // HOP
     sounds = np.empty((batch, samples), np.float32)
-    mels = np.full((batch, N_MELS, frames), np.log(1e-5), np.float32)
+    mels = np.full((batch, N_MELS, frames), SILENCE, np.float32)
     bandwidth = np.empty(batch, np.float32)
     for item in range(batch):
         one = spoken[int(np.searchsorted(ends, generator.integers(ends[-1]), side="right"))]

@@ -10,10 +10,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anamorph_training.spectra import SILENCE
+
 _SPREAD_RATIO: Final = (0.7, 1.4)  # of a band's spread, at most
 _NOISE: Final = (-9.5, -5.5)  # natural log of amplitude, uniform
 _NOISE_SLOPE: Final = (-2.0, 1.0)  # from the lowest band to the highest, likewise
-_LOG_FLOOR: Final = np.float32(np.log(1e-5))
 
 Floats = NDArray[np.float32]
 
@@ -33,7 +34,7 @@ def transplant(mel: Floats, own: Floats, given: Floats, share: float) -> Floats:
     ratio = np.clip(given[1] / np.maximum(own[1], 0.1), *_SPREAD_RATIO) ** share
     mean = own[0] + share * (given[0] - own[0])
     moved = (mel - own[0][:, None]) * ratio[:, None] + mean[:, None]
-    result: Floats = np.maximum(moved, _LOG_FLOOR).astype(np.float32)
+    result: Floats = np.maximum(moved, SILENCE).astype(np.float32)
     return result
 
 

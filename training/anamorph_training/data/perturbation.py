@@ -89,10 +89,7 @@ def perturb(
     """
     pyworld = load_world()
     given = samples.astype(np.float64)
-    least, greatest = _PITCH_RANGE
-    rough, times = pyworld.dio(given, sample_rate, f0_floor=least, f0_ceil=greatest)
-    pitch = pyworld.stonemask(given, rough, times, sample_rate)
-    envelope = pyworld.cheaptrick(given, pitch, times, sample_rate)
+    pitch, times, envelope = find_envelope(given, sample_rate)
     aperiodicity = pyworld.d4c(given, pitch, times, sample_rate)
     frequencies = np.linspace(0, sample_rate / 2, envelope.shape[1])
     octaves = np.log2(np.maximum(frequencies, 60) / 1000)
@@ -109,6 +106,21 @@ def perturb(
         gain = min(gain, 0.99 / max(float(np.abs(made).max()), 1e-9))
         copies.append((made * gain).astype(np.float32))
     return copies
+
+
+def find_envelope(
+    samples: NDArray[np.float64], sample_rate: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return pitch in Hz (0 unvoiced), times in seconds and power envelope, frames 5 ms apart.
+
+    Raises:
+        UnavailableError: pyworld is not installed.
+    """
+    pyworld = load_world()
+    least, greatest = _PITCH_RANGE
+    rough, times = pyworld.dio(samples, sample_rate, f0_floor=least, f0_ceil=greatest)
+    pitch = pyworld.stonemask(samples, rough, times, sample_rate)
+    return pitch, times, pyworld.cheaptrick(samples, pitch, times, sample_rate)
 
 
 def prepare_copies(

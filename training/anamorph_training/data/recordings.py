@@ -28,6 +28,7 @@ _PEAK: Final = 0.99
 _FRAME: Final = 1024
 _HOP: Final = 256
 _FULL_SCALE: Final = 32767
+_EVERY: Final = 20  # recordings, of which one is held out
 
 Floats = NDArray[np.float32]
 
@@ -53,6 +54,11 @@ class Recording:
         if first < last:
             made[first - start : last - start] = self.samples[first:last]
         return made / np.float32(_FULL_SCALE)
+
+
+def held_out(count: int) -> range:
+    """Return which of so many recordings are only measured: every 20th, one at least."""
+    return range(_EVERY // 2, count, _EVERY) or range(count - 1, count)
 
 
 def default_cache() -> Path:

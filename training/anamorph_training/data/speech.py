@@ -15,11 +15,11 @@ from anamorph.errors import InputError
 from anamorph_training.data.recordings import (
     Recording,
     default_cache,
+    held_out,
     prepare_recordings,
     recordings_digest,
 )
 
-_EVERY: Final = 20
 _MOST: Final = 16
 _SECONDS: Final = 6
 
@@ -91,7 +91,7 @@ def prepare_speech(
             "out; give two or more"
         )
     count = len(recordings)
-    held = range(_EVERY // 2, count, _EVERY) or range(count - 1, count)
+    held = held_out(count)
     training = [one for index, one in enumerate(recordings) if index not in held]
     dataset = Dataset(
         name=choice.data_name,

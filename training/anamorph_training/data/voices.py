@@ -17,11 +17,13 @@ from anamorph_training.data.disguise import add_noise, transplant
 from anamorph_training.data.perturbation import prepare_copies
 from anamorph_training.data.recordings import (
     Recording,
+    held_out,
     prepare_recordings,
     recordings_digest,
     save_array,
 )
-from anamorph_training.spectra import log_mel
+from anamorph_training.networks.voice_gan import CENTRE, SPREAD
+from anamorph_training.spectra import SILENCE, log_mel
 
 SAMPLE_RATE: Final = 22_050  # Hz
 HOP: Final = 256
@@ -29,11 +31,7 @@ N_MELS: Final = 80
 STATISTICS: Final = 2 * N_MELS  # mean and spread of every band
 _CACHE_VERSION: Final = 1
 _MASKS: Final = 1  # stream of a step's random numbers; stream 0 chose its crops
-_CENTRE: Final = -5.0  # of log-mel spectrograms, and what the rest is divided by
-_SPREAD: Final = 2.5
-_EVERY: Final = 20
 _MOST_HELD: Final = 8
-_FLOOR: Final = np.float16(np.log(1e-5))
 
 Mel = NDArray[np.float16]
 
@@ -116,7 +114,7 @@ def prepare_voice(
         )
     utterances = [_analyse(one, made, cache) for one, made in zip(recordings, copies, strict=True)]
     count = len(utterances)
-    held = range(_EVERY // 2, count, _EVERY) or range(count - 1, count)
+    held = held_out(count)
     training = [one for index, one in enumerate(utterances) if index not in held]
     chosen = [utterances[index] for index in held]
     dataset = Dataset(
@@ -130,14 +128,14 @@ def prepare_voice(
 
 def statistics_of(mel: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return mean and spread of each band of a log-mel spectrogram: float32 (160,), near 0."""
-    scaled = (mel.astype(np.float32) - _CENTRE) / _SPREAD
+    scaled = (mel.astype(np.float32) - CENTRE) / SPREAD
     return np.concatenate([scaled.mean(1), scaled.std(1) - 1]).astype(np.float32)
 
 
 def unscaled(statistics: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what `statistics_of` scaled: float32 (2, 80), mean and spread of each band."""
     mean, spread = statistics.reshape(2, N_MELS)
-    return np.stack([mean * _SPREAD + _CENTRE, (spread + 1) * _SPREAD])
+    return np.stack([mean * SPREAD + CENTRE, (spread + 1) * SPREAD])
 
 
 @dataclass(frozen=True)
@@ -240,7 +238,7 @@ class _Cutter:
         """Cut crops of utterances and, at the same time, of copies that look like ``others``."""
         ends = np.cumsum([one.mel.shape[1] for one in utterances])
         shape = (self.batch, N_MELS, self.frames)
-        mels, copies = np.full(shape, _FLOOR, np.float32), np.full(shape, _FLOOR, np.float32)
+        mels, copies = np.full(shape, SILENCE, np.float32), np.full(shape, SILENCE, np.float32)
         statistics = np.empty((self.batch, STATISTICS), np.float32)
         for item in range(self.batch):
             drawn = self.generator.integers(ends[-1])

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anamorph.audio import Audio
-from anamorph_training.data.perturbation import load_world
+from anamorph_training.data.perturbation import find_envelope, load_world
 
 RATE: Final = 22_050  # Hz
 _COEFFICIENTS: Final = 36
-_PITCH_RANGE: Final = (60.0, 500.0)  # Hz
 _QUIET: Final = 40.0  # dB below the loudest frame: no speech
 _MOST_FILES: Final = 60  # of a speaker, for the statistics
 
@@ -73,9 +72,5 @@ def _samples(audio: Audio) -> Floats:
 
 def _analyse(samples: Floats) -> tuple[Floats, Floats, Floats]:
     """Return pitch in Hz (0 unvoiced), times in seconds and coded envelope of frames."""
-    world = load_world()
-    least, greatest = _PITCH_RANGE
-    rough, times = world.dio(samples, RATE, f0_floor=least, f0_ceil=greatest)
-    pitch = world.stonemask(samples, rough, times, RATE)
-    envelope = world.cheaptrick(samples, pitch, times, RATE)
-    return pitch, times, world.code_spectral_envelope(envelope, RATE, _COEFFICIENTS)
+    pitch, times, envelope = find_envelope(samples, RATE)
+    return pitch, times, load_world().code_spectral_envelope(envelope, RATE, _COEFFICIENTS)

@@ -18,8 +18,8 @@ _EDGE_KERNEL: Final = 5  # frames, of the first and the last convolution
 _KERNEL: Final = 9  # frames, of those between
 _SLOPE: Final = 0.2  # of LeakyReLU below zero
 # Of log-mel spectrograms of levelled speech: what is taken off, and what the rest is divided by.
-_CENTRE: Final = -5.0
-_SPREAD: Final = 2.5
+CENTRE: Final = -5.0
+SPREAD: Final = 2.5
 
 
 class GatedBlock(nn.Module):
@@ -111,7 +111,7 @@ class VoiceGenerator(nn.Module):
         Returns:
             float32 (batch, n_mels, frames), natural log of amplitude.
         """
-        scaled = (mel - _CENTRE) / _SPREAD
+        scaled = (mel - CENTRE) / SPREAD
         shown = torch.ones_like(scaled[:, :1]) if mask is None else mask
         features = self.embed(torch.cat([scaled * shown, shown], dim=1)).transpose(1, 2)
         if self.condition is not None:
@@ -120,7 +120,7 @@ class VoiceGenerator(nn.Module):
         for block in self.blocks:
             features = block(features)
         converted: Tensor = self.last(self.norm(features).transpose(1, 2))  # (b, n_mels, frames)
-        return converted * _SPREAD + _CENTRE
+        return converted * SPREAD + CENTRE
 
 
 class VoiceDiscriminator(nn.Module):
@@ -149,7 +149,7 @@ class VoiceDiscriminator(nn.Module):
         Returns:
             float32 (batch, c, bands, frames), of falling sizes; the last with one channel.
         """
-        current = ((mel - _CENTRE) / _SPREAD).unsqueeze(1)  # (b, 1, n_mels, frames)
+        current = ((mel - CENTRE) / SPREAD).unsqueeze(1)  # (b, 1, n_mels, frames)
         activations = []
         for layer in self.layers:
             current = F.leaky_relu(layer(current), _SLOPE)
