@@ -106,8 +106,8 @@ def hum(sounds: Sequence[Floats]) -> float:
         sounds: float32 (samples,) each, at 22.05 kHz, longer than 0.2 s.
 
     Returns:
-        Mean over the multiples of 86 Hz from 1 kHz on, of log power over its median around; about
-        0.3 for recordings.
+        Mean over the multiples of 86 Hz from 1 kHz on, of log power over its median around; near 0
+        for recordings.
     """
     from scipy.ndimage import median_filter
 
