@@ -91,7 +91,11 @@ class RecordingFile:
 
     def _open(self) -> Any:
         soundfile = load_soundfile()
-        given = io.BytesIO(self._source) if isinstance(self._source, bytes) else self.name
+        given: object
+        if isinstance(self._source, bytes):
+            given = io.BytesIO(self._source)
+        else:  # POSIX allows names that are not UTF-8, which soundfile takes as bytes alone
+            given = os.fsencode(self.name) if os.name == "posix" else self.name
         try:
             return soundfile.SoundFile(given)
         except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:

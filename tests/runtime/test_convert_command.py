@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,22 @@ def test_a_folder_keeps_its_tree_and_goes_on_past_a_bad_file(
     assert "1 of 3 recordings failed" in captured.err
     made = sorted(path.name for path in (tmp_path / "out").rglob("*.*"))
     assert made == ["a.wav", "b.ogg"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are Unicode")
+def test_a_name_of_any_bytes(
+    tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    strange = tmp_path / "in" / os.fsdecode(b"b\xe9.wav")
+    for path in (tmp_path / "in" / "a.wav", strange, tmp_path / "in" / "c.wav"):
+        sound(tmp_path / "whole.wav").rename(path)
+    strange.with_suffix(".mp3").write_bytes(b"no sound")
+    assert convert(tmp_path / "in", "-o", tmp_path / "out", "-m", model, "--json") == 1
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["status"] for row in rows] == ["written", "failed", "written", "written"]
+    assert r"b\xe9.mp3: is no recording" in rows[1]["error"]
+    assert soundfile.info(os.fsencode(tmp_path / "out" / strange.name)).frames == 4410
 
 
 def test_a_pipe_is_read_and_written(tmp_path: Path, model: str) -> None:

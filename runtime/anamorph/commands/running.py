@@ -155,7 +155,7 @@ def attempt(
             facts = work(source, target, progress)
     except (AnamorphError, OSError, MemoryError) as error:
         reason = " ".join(str(error).split()) or f"out of memory; {cure}"
-        reason = reason.replace(BYTES, "standard input")
+        reason = readable(reason.replace(BYTES, "standard input"))
         return replace(outcome, error=reason if name in reason else f"{name}: {reason}")
     seconds = round(time.perf_counter() - begun, 3)
     return replace(outcome, status="written", seconds=seconds, **facts)
@@ -182,8 +182,8 @@ def made_folder(target: Path) -> Iterator[None]:
         raise
 
 
-def readable(path: Path) -> str:
-    """Return a path as one line of text, whatever bytes its name has."""
+def readable(path: Path | str) -> str:
+    """Return a path, or what is said of it, as one line of text, whatever bytes its name has."""
     text = os.fsencode(path).decode(errors="backslashreplace")
     return " ".join(text.split()) if "\n" in text else text
 
