@@ -17,6 +17,7 @@ BYTES: Final = "(bytes)"  # name of what has none
 _FORMATS: Final = {"WAV": "wav", "WAVEX": "wav", "RF64": "wav", "FLAC": "flac", "OGG": "ogg"}
 _MP3: Final = ("MP3", "MPEG")
 _BLOCK: Final = 2**16  # samples per channel
+_UNKNOWN: Final = 2**63 - 1  # length that libsndfile gives a FLAC whose header tells none
 
 
 def load_soundfile() -> Any:
@@ -73,7 +74,9 @@ class RecordingFile:
         done = 0
         with self._open() as file:
             # The length that an MP3's header promises counts silence that decoders leave out.
-            promised = 0 if file.format in _MP3 else file.frames
+            promised = 0 if file.format in _MP3 or file.frames == _UNKNOWN else file.frames
+            if file.frames == _UNKNOWN:
+                file._info.seekable = False  # soundfile seeks after each read, past the end as well
             while True:
                 try:
                     block = file.read(_BLOCK, dtype="float32", always_2d=True)
