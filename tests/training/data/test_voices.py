@@ -29,10 +29,10 @@ from anamorph_training.spectra import log_mel
 RATE = 22050
 
 
-def voice(folder: Path, *, count: int = 3, variants: int = 0) -> Voice:
+def voice(folder: Path, *, count: int = 3, variants: int = 0, seconds: float = 0.6) -> Voice:
     folder.mkdir(exist_ok=True)
     for seed in range(count):
-        write_wav(folder / f"{seed}.wav", spoken_wave(seed, seconds=0.6), RATE)
+        write_wav(folder / f"{seed}.wav", spoken_wave(seed, seconds=seconds), RATE)
     return prepare_voice(
         find_recordings([folder]),
         variants=variants,
@@ -50,6 +50,13 @@ def test_one_in_twenty_is_held_out(tmp_path: Path) -> None:
     assert made.statistics.shape == (STATISTICS,)
     with pytest.raises(InputError, match="fewer than two recordings"):
         voice(tmp_path / "b", count=1)
+
+
+@pytest.mark.usefixtures("few_descriptors")
+def test_more_recordings_than_a_process_may_open_files(tmp_path: Path) -> None:
+    made = voice(tmp_path / "a", count=160, seconds=0.1)
+    assert len(made.training) + len(made.held) == 160
+    assert (tmp_path / "a" / "0.wav").read_bytes()  # a file can still be opened
 
 
 def test_seed_and_step_decide_the_crops(tmp_path: Path) -> None:

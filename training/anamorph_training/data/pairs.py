@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from anamorph.cache import cache_folder
 from anamorph.errors import InputError, OutputError
+from anamorph_training.data.arrays import map_array, save_array
 from anamorph_training.data.folder import decode
 from anamorph_training.degradation import imresize, shrink
 
@@ -114,19 +115,12 @@ def _load_pair(path: Path, scale: int, patch: int, cache: Path, zoom: float) -> 
                 f"{path}: {high.shape[1]} x {high.shape[0]} pixels are too small for patches of "
                 f"{patch * scale} x {patch * scale}; lower --patch or give larger pictures"
             )
-        _save(high_file, high)
-        _save(low_file, shrink(high, scale))
-    pair = Pair(np.load(high_file, mmap_mode="r"), np.load(low_file, mmap_mode="r"), path)
+        save_array(high_file, high)
+        save_array(low_file, shrink(high, scale))
+    pair = Pair(map_array(high_file), map_array(low_file), path)
     if min(pair.low.shape[:2]) < patch:  # cached by a run with smaller patches
         raise InputError(
             f"{path}: {pair.high.shape[1]} x {pair.high.shape[0]} pixels are too small for patches "
             f"of {patch * scale} x {patch * scale}; lower --patch or give larger pictures"
         )
     return pair
-
-
-def _save(target: Path, pixels: NDArray[np.uint8]) -> None:
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as stream:
-        np.save(stream, pixels, allow_pickle=False)
-    temporary.replace(target)

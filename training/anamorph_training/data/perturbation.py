@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anamorph.errors import UnavailableError
-from anamorph_training.data.recordings import Recording, save_array
+from anamorph_training.data.arrays import map_array, save_array
+from anamorph_training.data.recordings import Recording
 
 # Part of each cache key: raise it when the perturbation changes.
 _CACHE_VERSION: Final = 1
@@ -166,8 +167,7 @@ def _load(recording: Recording, *, sample_rate: int, variants: int, cache: Path)
         changes = [draw_perturbation(generator) for _ in range(variants)]
         copies = perturb(recording.cut(0, len(recording.samples)), sample_rate, changes)
         save_array(file, np.rint(np.stack(copies) * _FULL_SCALE).astype(np.int16))
-    kept = np.load(file, mmap_mode="r")
-    return [Recording(one, recording.bandwidth, recording.source) for one in kept]
+    return [Recording(one, recording.bandwidth, recording.source) for one in map_array(file)]
 
 
 def _read_between(

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from anamorph.audio_reader import SUFFIXES
 from anamorph.cache import cache_folder
 from anamorph.errors import InputError, OutputError
 from anamorph.loudness import LEVEL, SILENCE_DB, speech_level
+from anamorph_training.data.arrays import map_array, save_array
 
 # Part of each cache key: raise it when decoding, trimming or levelling changes.
 _CACHE_VERSION: Final = 1
@@ -189,13 +190,5 @@ def _load(path: Path, *, sample_rate: int, cache: Path) -> Recording:
         # The bandwidth stands first; samples follow.
         head = np.array([min(audio.sample_rate, sample_rate) // 2], np.int16)
         save_array(file, np.concatenate([head, np.rint(levelled * _FULL_SCALE).astype(np.int16)]))
-    kept = np.load(file, mmap_mode="r")
+    kept = map_array(file)
     return Recording(kept[1:], float(kept[0]), path)
-
-
-def save_array(target: Path, samples: NDArray[Any]) -> None:
-    """Write an array that is there whole or not at all."""
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as stream:
-        np.save(stream, samples, allow_pickle=False)
-    temporary.replace(target)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from anamorph.card import Dataset
 from anamorph.errors import InputError
+from anamorph_training.data.arrays import map_array, save_array
 from anamorph_training.data.disguise import add_noise, transplant
 from anamorph_training.data.perturbation import prepare_copies
 from anamorph_training.data.recordings import (
@@ -20,7 +21,6 @@ from anamorph_training.data.recordings import (
     held_out,
     prepare_recordings,
     recordings_digest,
-    save_array,
 )
 from anamorph_training.networks.voice_gan import CENTRE, SPREAD
 from anamorph_training.spectra import SILENCE, log_mel
@@ -281,5 +281,4 @@ def _mel(recording: Recording, cache: Path) -> Mel:
         whole = recording.cut(0, len(recording.samples) // HOP * HOP)
         mel = log_mel(torch.from_numpy(whole)[None])[0]
         save_array(file, mel.numpy().astype(np.float16))
-    kept: Mel = np.load(file, mmap_mode="r")
-    return kept
+    return map_array(file)
