@@ -104,6 +104,52 @@ def test_a_pipe_is_read_and_written(tmp_path: Path, model: str) -> None:
         assert (file.format, file.frames, file.samplerate) == ("WAV", 4410, RATE)
 
 
+class Pipe(io.BytesIO):
+    """Standard input that must not be read in one piece."""
+
+    @property
+    def buffer(self) -> "Pipe":
+        return self
+
+    def read(self, size: int | None = -1) -> bytes:
+        assert size
+        assert 0 < size <= 2**20
+        return super().read(size)
+
+
+def test_a_pipe_is_read_in_blocks(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Pipe(sound(tmp_path / "me.flac").read_bytes()))
+    assert convert("-", "-o", tmp_path / "her.wav", "-m", model, "--json") == 0
+    row = json.loads(capsys.readouterr().out)
+    assert (row["input"], row["status"], row["duration"]) == ("-", "written", 0.2)
+    assert soundfile.info(tmp_path / "her.wav").frames == 4410
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"", "standard input is empty"), (b"no sound", "standard input: is no recording")],
+)
+@pytest.mark.parametrize("output", ["-", "her.wav"])
+def test_a_pipe_that_is_refused(
+    output: str,
+    data: bytes,
+    message: str,
+    model: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", Pipe(data))
+    assert convert("-", "-o", output, "-m", model) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert "/" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_existing_outputs_are_kept_replaced_or_skipped(
     tmp_path: Path, model: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,8 +1,9 @@
 """`anamorph convert`: the same words in another voice."""
 
+import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from cyclopts import Parameter
 from anamorph import batch
 from anamorph.audio_reader import SUFFIXES
 from anamorph.audio_writer import BY_SUFFIX, FORMATS, format_of
-from anamorph.commands.progress import locate
+from anamorph.commands.progress import Progress, locate
 from anamorph.commands.running import (
     STREAM,
     Outcome,
@@ -19,6 +20,7 @@ from anamorph.commands.running import (
     attempt,
     check_places,
     print_json,
+    readable,
     run_all,
 )
 from anamorph.errors import InputError, OutputError, UsageError
@@ -144,30 +146,36 @@ def _check_suffix(output: str | None, format: str | None) -> None:
 def _convert_stdin(
     converter: "VoiceConverter", output: str | None, options: Options, *, json: bool
 ) -> int:
-    if sys.stdin is None or not (data := sys.stdin.buffer.read()):
-        raise InputError("standard input is empty; pipe a recording into it")
-    if output is not None and output != STREAM:
-        outcome = _attempt(converter, data, Path(output), options)
-        if json:
-            print_json(outcome)
-        else:
-            print(outcome.sentence(), file=sys.stderr)
-        return 1 if outcome.status == "failed" else 0
-    if sys.stdout is None:
+    output = None if output == STREAM else output
+    if output is None and sys.stdout is None:
         raise OutputError("standard output is closed; give -o FILE")
     import tempfile
 
-    # Headers are completed at the end, which a pipe does not allow.
-    suffix = FORMATS[options.format or "wav"].suffix
+    # A recording is read twice and its header completed at the end; a pipe allows neither.
     with tempfile.TemporaryDirectory(prefix="anamorph-") as folder:
-        target = Path(folder, f"converted{suffix}")
-        outcome = _attempt(converter, data, target, options)
-        if outcome.status == "failed":
-            raise InputError(outcome.error.removeprefix(f"{STREAM}: "))
-        with target.open("rb") as file:
-            while piece := file.read(2**20):
-                sys.stdout.buffer.write(piece)
-    return 0
+        source = Path(folder, "standard input")
+        with source.open("wb") as file:
+            if sys.stdin is not None:
+                shutil.copyfileobj(sys.stdin.buffer, file, 2**20)
+        if not source.stat().st_size:
+            raise InputError("standard input is empty; pipe a recording into it")
+        suffix = FORMATS[options.format or "wav"].suffix
+        target = Path(folder, f"converted{suffix}") if output is None else Path(output)
+        with Progress(total=1, what=f"{converter.origin} on {converter.device}") as progress:
+            outcome = _attempt(converter, source, target, options, progress.update)
+        error = outcome.error.replace(readable(source), source.name)
+        if output is None:
+            if outcome.status == "failed":
+                raise InputError(error)
+            with target.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer, 2**20)
+            return 0
+    outcome = replace(outcome, input=STREAM, error=error)
+    if json:
+        print_json(outcome)
+    else:
+        print(outcome.sentence(), file=sys.stderr)
+    return 1 if outcome.status == "failed" else 0
 
 
 def _attempt(
