@@ -6,7 +6,7 @@ from tests.training.conftest import spoken_wave
 
 from anamorph_training.networks.mel import MelAnalysis
 from anamorph_training.spectra import limit_bandwidth, log_mel, magnitude
-from anamorph_training.spectral_losses import spectral
+from anamorph_training.spectral_losses import average_spectrum_error, spectral
 
 RATE = 22050
 
@@ -51,6 +51,16 @@ def test_half_the_amplitude_is_log_two_of_magnitude() -> None:
     assert float(terms["convergence"]) == pytest.approx(0.5, abs=1e-3)
     assert float(terms["magnitude"]) == pytest.approx(0.693, abs=0.02)
     assert float(terms["mel"]) == pytest.approx(0.693, abs=0.02)
+
+
+def test_spectra_stay_on_the_device_of_their_waveform() -> None:
+    bandwidth = torch.tensor([8000.0])
+    with torch.device("meta"):  # where everything goes that is made without its device
+        assert limit_bandwidth(voice(), bandwidth, RATE).device.type == "cpu"
+        assert log_mel(voice()).device.type == "cpu"
+        terms = spectral(voice(1), voice(), sample_rate=RATE)
+        terms["tone"] = average_spectrum_error(voice(1), voice())
+    assert {term.device.type for term in terms.values()} == {"cpu"}
 
 
 def test_gradients_are_finite_in_silence() -> None:

@@ -103,7 +103,8 @@ def limit_bandwidth(waveform: Tensor, bandwidth: Tensor, sample_rate: int) -> Te
         return waveform
     times = torch.arange(_TAPS, device=waveform.device) - _TAPS // 2
     cut = 2 * _ROLL_OFF * bandwidth[:, None] / sample_rate  # (b, 1), of the Nyquist frequency
-    kernels = cut * torch.sinc(cut * times) * torch.hann_window(_TAPS, periodic=False)  # (b, taps)
+    window = torch.hann_window(_TAPS, periodic=False, device=waveform.device)
+    kernels = cut * torch.sinc(cut * times) * window  # (b, taps)
     kernels = kernels / kernels.sum(1, keepdim=True)
     limited = F.conv1d(waveform[None], kernels[:, None], padding=_TAPS // 2, groups=len(waveform))
     return torch.where(bandwidth[:, None] < sample_rate / 2, limited[0], waveform)
