@@ -14,9 +14,9 @@ SUFFIXES: Final = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"})
 LEAST_RATE: Final = 8_000  # Hz
 GREATEST_RATE: Final = 192_000
 BYTES: Final = "(bytes)"  # name of what has none
+BLOCK: Final = 2**16  # samples per channel that are read at once
 _FORMATS: Final = {"WAV": "wav", "WAVEX": "wav", "RF64": "wav", "FLAC": "flac", "OGG": "ogg"}
 _MP3: Final = ("MP3", "MPEG")
-_BLOCK: Final = 2**16  # samples per channel
 _UNKNOWN: Final = 2**63 - 1  # length that libsndfile gives a FLAC whose header tells none
 
 
@@ -79,7 +79,7 @@ class RecordingFile:
                 file._info.seekable = False  # soundfile seeks after each read, past the end as well
             while True:
                 try:
-                    block = file.read(_BLOCK, dtype="float32", always_2d=True)
+                    block = file.read(BLOCK, dtype="float32", always_2d=True)
                 except (soundfile.LibsndfileError, RuntimeError) as error:
                     raise self._damaged(_reason(error)) from None
                 if not len(block):

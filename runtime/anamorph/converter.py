@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from anamorph.audio import Audio
-from anamorph.audio_reader import GREATEST_RATE, LEAST_RATE, RecordingFile
+from anamorph.audio_reader import BLOCK, GREATEST_RATE, LEAST_RATE, RecordingFile
 from anamorph.audio_writer import AudioWriter, Depth, format_of
 from anamorph.chunks import plan_chunks, run_chunks
 from anamorph.errors import InputError
@@ -256,7 +256,9 @@ def _open(audio: "str | os.PathLike[str] | bytes | Audio", keep_channels: bool) 
 
 
 def _whole(audio: Audio) -> Iterator[np.ndarray]:
-    yield audio.samples[np.newaxis] if audio.samples.ndim == 1 else audio.samples.T
+    samples = audio.samples[np.newaxis] if audio.samples.ndim == 1 else audio.samples.T
+    for start in range(0, samples.shape[1], BLOCK):
+        yield samples[:, start : start + BLOCK]
 
 
 def _mixed(read: Callable[[], Iterator[np.ndarray]]) -> Iterator[np.ndarray]:

@@ -44,6 +44,25 @@ def write(path: Path, samples: np.ndarray, rate: int = RATE, **options: Any) -> 
     return path
 
 
+def test_a_recording_in_memory_is_taken_in_blocks(
+    copier: VoiceConverter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise every chunk copies all that is left."""
+    copied = 0
+    concatenate = np.concatenate
+
+    def count(pieces: Any, *, axis: int = 0) -> np.ndarray:
+        nonlocal copied
+        made = concatenate(pieces, axis=axis)
+        copied += made.size
+        return made
+
+    audio = Audio(noise(2**20), RATE)
+    monkeypatch.setattr(np, "concatenate", count)
+    assert len(copier.convert(audio, chunk=2**14).samples) == 2**20
+    assert copied < 10 * 2**20
+
+
 @settings(deadline=None, max_examples=60)
 @given(samples=st.integers(1, 900), chunk=st.integers(31, 400))
 def test_chunks_of_any_size_give_what_the_whole_gives(
