@@ -22,22 +22,30 @@ def warm_cosine(step: int, *, steps: int, warm_up: int, peak: float, floor: floa
 
 
 def two_cosines(
-    step: int, *, steps: int, first: int, warm_up: int, second_peak: float, floor: float
+    step: int,
+    *,
+    steps: int,
+    first: int,
+    warm_up: int,
+    first_floor: float,
+    second_peak: float,
+    floor: float,
 ) -> float:
-    """Fall from 1 along a cosine over the first steps, and along another, lower one over the rest.
+    """Fall from 1 along a cosine over the first steps, and along another one over the rest.
 
     Both begin with a linear rise.
 
     Args:
         step: Counted from 0.
         steps: Length of the run; the last step gets ``floor``.
-        first: Steps of the first cosine, which ends at ``second_peak``; 0 for one that begins at 1.
+        first: Steps of the first cosine; 0 for none, and a second one that begins at 1.
         warm_up: Steps of each rise.
+        first_floor: Of the first cosine.
         second_peak: Of the second cosine.
         floor: Of the second cosine.
     """
     if step < first:
-        return warm_cosine(step, steps=first, warm_up=warm_up, peak=1.0, floor=second_peak)
+        return warm_cosine(step, steps=first, warm_up=warm_up, peak=1.0, floor=first_floor)
     rest, peak = steps - first, second_peak if first else 1.0
     return warm_cosine(step - first, steps=rest, warm_up=warm_up, peak=peak, floor=floor)
 

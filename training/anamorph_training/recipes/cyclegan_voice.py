@@ -57,7 +57,7 @@ RECIPE: Final = "cyclegan_voice"
 
 @dataclass(frozen=True, kw_only=True)
 class Config(RunOptions):
-    """What decides a run; the defaults are those of the zoo's voices."""
+    """What decides a run; the defaults do at once what two runs did for the zoo's nathalie."""
 
     source: tuple[Path, ...]
     """Folders of recordings of the voices that will be converted; repeat for several."""
@@ -113,8 +113,10 @@ class Config(RunOptions):
     """Greatest learning rate of what Muon does not take, per step."""
     discriminator_learning_rate: Rate = 4e-4
     """Greatest learning rate of the discriminators, per step."""
-    cycle_rate_share: Share = 0.3
-    """Learning rate after the start, as a share of the greatest."""
+    start_final_share: Share = 0.3
+    """Learning rate of the start's last step, as a share of the greatest."""
+    cycle_rate_share: Rate = 1.0
+    """Greatest learning rate after the start, as a share of the greatest."""
     final_share: Share = 0.02
     """Learning rate of the last step, reached along a cosine, as a share of the greatest."""
     warm_up: Extent = 100
@@ -216,6 +218,7 @@ def _learning_share(config: Config, step: int) -> float:
         steps=config.steps,
         first=config.started_by,
         warm_up=config.warm_up,
+        first_floor=config.start_final_share,
         second_peak=config.cycle_rate_share,
         floor=config.final_share,
     )

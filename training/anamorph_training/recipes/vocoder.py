@@ -61,7 +61,7 @@ _STREAM: Final = 1  # of a step's random numbers; stream 0 chose its stretches
 
 @dataclass(frozen=True, kw_only=True)
 class Config(RunOptions):
-    """What decides a run; the defaults are the zoo's vocoder-22k."""
+    """What decides a run; the zoo's vocoder-22k took two, whose options `just train-zoo` gives."""
 
     data: tuple[Path, ...]
     """Folders of recordings to learn from, searched with their sub-folders; repeat for several."""
