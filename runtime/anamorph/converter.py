@@ -221,8 +221,8 @@ class VoiceConverter(LoadedModel):
             piece / factor
             for piece in _counted(run_chunks(self._session, plan, tape.read), len(plan), progress)
         )
-        limited = _limited(converted, own)
-        return resample_blocks(limited, own, job.sample_rate, length=job.made_length)
+        made = resample_blocks(converted, own, job.sample_rate, length=job.made_length)
+        return _limited(made, job.sample_rate)  # last: a change of rate raises peaks
 
 
 class _Tape:

@@ -10,8 +10,9 @@ import numpy as np
 
 CEILING: Final = 10 ** (-1 / 20)  # -1 dB of full scale; encoders need some room
 _LOOK_AHEAD_SECONDS: Final = 0.005
-_PHASES: Final = 4  # points between two samples, its own included, as ITU-R BS.1770-5 annex 2
-_HALF_TAPS: Final = 8  # samples on each side that a point between two is worked out from
+# Finer than ITU-R BS.1770-5 annex 2 has it: 4 points from 16 samples miss 1 dB of resampled noise.
+_PHASES: Final = 8  # points from one sample to the next, its own included
+_HALF_TAPS: Final = 16  # samples on each side that a point between two is worked out from
 
 
 class Limiter:
@@ -73,7 +74,7 @@ class Limiter:
 
 
 def _between() -> list[np.ndarray]:
-    """Return windowed-sinc kernels for the points between two samples: float32 (16,) each."""
+    """Return windowed-sinc kernels for the points between two samples: float32 (32,) each."""
     times = np.arange(-_HALF_TAPS + 1, _HALF_TAPS + 1)
     kernels = []
     for phase in range(1, _PHASES):
@@ -85,5 +86,9 @@ def _between() -> list[np.ndarray]:
 
 def _least_around(values: np.ndarray, reach: int) -> np.ndarray:
     """Return the least of each value and ``reach`` on either side, where all are there."""
-    least: np.ndarray = np.lib.stride_tricks.sliding_window_view(values, 2 * reach + 1).min(-1)
-    return least
+    width, wanted = 1, 2 * reach + 1
+    while width < wanted:  # of 2 values, of 4, of 8 and so on
+        step = min(width, wanted - width)
+        values = np.minimum(values[:-step], values[step:])
+        width += step
+    return values

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.runtime.test_limiter import true_peak
 from tests.runtime.tiny_voices import RATE, tiny_converter
 
 import anamorph
@@ -112,10 +113,15 @@ def test_the_model_hears_speech_at_its_level(tmp_path: Path) -> None:
     assert heard == pytest.approx([0.063, 0.063], rel=0.02)
 
 
-def test_loud_voices_are_limited(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rate", [8000, 16000, RATE, 44100, 48000, 96000])
+def test_loud_voices_are_limited_at_any_rate(tmp_path: Path, rate: int) -> None:
     loud = anamorph.load(tiny_converter(tmp_path / "m.onnx", gain=20), device="cpu")
-    made = loud.convert(Audio(noise(RATE, scale=0.2), RATE))
-    assert np.abs(made.samples).max() <= CEILING + 1e-6
+    audio = Audio(noise(RATE, scale=0.2), RATE)
+    made = loud.convert(audio, sample_rate=rate).samples
+    assert np.abs(made).max() <= CEILING + 1e-6
+    assert true_peak(made[np.newaxis], rate) < 1
+    chunked = loud.convert(audio, sample_rate=rate, chunk=3000).samples
+    assert np.abs(chunked - made).max() <= 1e-4
 
 
 def test_channels(voice: VoiceConverter) -> None:
@@ -132,9 +138,12 @@ def test_silence_stays_silence(voice: VoiceConverter) -> None:
 
 
 @pytest.mark.parametrize("samples", [1, 2, 10])
-def test_the_shortest_recordings(voice: VoiceConverter, samples: int) -> None:
+def test_the_shortest_recordings(voice: VoiceConverter, samples: int, tmp_path: Path) -> None:
     for rate in (8000, 22050, 192000):
-        assert len(voice.convert(Audio(np.ones(samples) / 2, rate)).samples) == samples
+        audio = Audio(np.ones(samples) / 2, rate)
+        assert len(voice.convert(audio).samples) == samples
+        voice.convert_file(audio, tmp_path / "short.wav", force=True)
+        assert len(Audio.open(tmp_path / "short.wav").samples) == samples
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])

@@ -29,11 +29,11 @@ def bursts(channels: int = 1, seconds: float = 0.3) -> np.ndarray:
     return noise.astype(np.float32)
 
 
-def true_peak(samples: np.ndarray) -> float:
+def true_peak(samples: np.ndarray, rate: int = RATE) -> float:
     import soxr
 
     padded = np.pad(samples, ((0, 0), (500, 500)))
-    return max(float(np.abs(soxr.resample(one, RATE, 16 * RATE)).max()) for one in padded)
+    return max(float(np.abs(soxr.resample(one, rate, 16 * rate)).max()) for one in padded)
 
 
 def test_what_is_quiet_is_untouched() -> None:
