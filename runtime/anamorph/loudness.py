@@ -37,21 +37,21 @@ def measure(blocks: Iterable[np.ndarray], sample_rate: int) -> Measure:
     Frames more than 45 dB below the loudest are silence, and do not count.
 
     Args:
-        blocks: float32 (channels, samples) each; channels are averaged.
+        blocks: float32 (channels, samples) each; the power of channels is averaged.
         sample_rate: Hz.
     """
     frame = max(1, round(_FRAME_SECONDS * sample_rate))
-    rest = np.zeros(0, np.float32)
+    rest = np.zeros(0, np.float32)  # mean square of the channels, sample by sample
     powers: list[np.ndarray] = []
     samples = 0
     for block in blocks:
         samples += block.shape[1]
-        mono = np.concatenate([rest, block.mean(0)])
-        whole = len(mono) // frame * frame
-        powers.append(np.square(mono[:whole]).reshape(-1, frame).mean(1))
-        rest = mono[whole:]
+        power = np.concatenate([rest, np.square(block).mean(0)])
+        whole = len(power) // frame * frame
+        powers.append(power[:whole].reshape(-1, frame).mean(1))
+        rest = power[whole:]
     if len(rest):
-        powers.append(np.square(rest).mean(keepdims=True))
+        powers.append(rest.mean(keepdims=True))
     return Measure(samples, speech_level(np.concatenate([np.zeros(1), *powers])))
 
 

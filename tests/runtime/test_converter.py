@@ -133,8 +133,14 @@ def test_channels(voice: VoiceConverter) -> None:
     assert np.abs(kept.samples[:, 0] - left.samples).max() < 1e-6
 
 
-def test_silence_stays_silence(voice: VoiceConverter) -> None:
-    assert not voice.convert(Audio(np.zeros(5000), 44100)).samples.any()
+def test_opposite_channels_that_are_kept_are_heard_at_their_level(
+    copier: VoiceConverter, tmp_path: Path
+) -> None:
+    left = noise(RATE, scale=0.001)
+    report = copier.convert_file(
+        Audio(np.stack([left, -left], 1), RATE), tmp_path / "a.wav", keep_channels=True
+    )
+    assert report.gain_db == pytest.approx(36, abs=0.2)
 
 
 @pytest.mark.parametrize("samples", [1, 2, 10])
