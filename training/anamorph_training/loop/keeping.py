@@ -10,6 +10,7 @@ from anamorph_training.loop.effort import Spent
 from anamorph_training.loop.provenance import (
     Record,
     check_datasets,
+    check_voice,
     make_record,
     mend_provenance,
     write_provenance,
@@ -49,6 +50,7 @@ class Keeper:
         config: Its configuration, with a ``seed``.
         datasets: What it learns from.
         start: The run whose weights it began with, as `describe_start` returns it.
+        voice: The run whose converter made what it is shown, as `describe_run` returns it.
     """
 
     run: Path
@@ -56,15 +58,17 @@ class Keeper:
     config: "DataclassInstance"
     datasets: "list[Dataset]"
     start: Record | None = None
+    voice: Record | None = None
 
     def check(self, resumed: Resumed) -> None:
         """See that a run continues on its own data, and that its provenance is in place.
 
         Raises:
-            InputError: The data have changed since it began.
+            InputError: The data or the converter have changed since it began.
         """
         if resumed.step:
             check_datasets(self.run, resumed.record, self.datasets)
+            check_voice(self.run, resumed.record, self.voice)
             record = resumed.record or self._record(resumed.step, resumed.spent)
             mend_provenance(self.run, record)
 
@@ -83,4 +87,5 @@ class Keeper:
             steps=step,
             spent=spent,
             start=self.start,
+            voice=self.voice,
         )

@@ -29,6 +29,7 @@ def make_record(
     steps: int,
     spent: Spent,
     start: Record | None = None,
+    voice: Record | None = None,
 ) -> Record:
     """Return the fields of `anamorph.card.Provenance` that are known so far.
 
@@ -40,6 +41,7 @@ def make_record(
         steps: Done so far.
         spent: Time of this run.
         start: The run whose weights this one began with, as `describe_start` returns it.
+        voice: The run whose converter made what this one is shown, as `describe_run` returns it.
     """
     import msgspec
 
@@ -53,7 +55,7 @@ def make_record(
         "datasets": msgspec.to_builtins(datasets),
         "code_revision": code_revision(),
     }
-    return record | ({"start": start} if start else {})
+    return record | {k: v for k, v in (("start", start), ("voice", voice)) if v}
 
 
 def check_datasets(run: Path, kept: Record | None, datasets: "list[Dataset]") -> None:
@@ -73,6 +75,26 @@ def check_datasets(run: Path, kept: Record | None, datasets: "list[Dataset]") ->
     if [one["digest"] for one in before["datasets"]] != [one.digest for one in datasets]:
         raise InputError(
             f"{run}: its data have changed since it began; restore them, or choose another --out"
+        )
+
+
+def check_voice(run: Path, kept: Record | None, voice: Record | None) -> None:
+    """See that a run continues on what the very converter makes that it began with.
+
+    Args:
+        run: Folder of the run.
+        kept: What its checkpoint keeps; without it, ``provenance.json`` counts.
+        voice: The converter at hand, as `describe_run` returns it; None for none.
+
+    Raises:
+        InputError: It is another one, or was trained further.
+    """
+    before = (kept or read_provenance(run) or {}).get("voice")
+    was, now = ((one or {}).get("checkpoint") for one in (before, voice))
+    if was != now:
+        raise InputError(
+            f"{run}: its --voice has changed since it began; give the same run at the same "
+            "checkpoint, none if there was none, or choose another --out"
         )
 
 

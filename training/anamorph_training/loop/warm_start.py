@@ -17,7 +17,16 @@ from anamorph_training.loop.checkpoints import (
 )
 from anamorph_training.loop.provenance import Record, read_provenance
 
-_KEPT: Final = ("recipe", "steps", "cpu_hours", "gpu_hours", "datasets", "code_revision", "start")
+_KEPT: Final = (
+    "recipe",
+    "steps",
+    "cpu_hours",
+    "gpu_hours",
+    "datasets",
+    "code_revision",
+    "start",
+    "voice",
+)
 
 
 def load_weights(network: nn.Module, run: Path) -> list[str]:
@@ -107,18 +116,25 @@ def describe_start(start: Path | None, run: Path) -> Record | None:
     """
     if start is None or has_checkpoint(run):
         return None
-    if not start.is_dir():
-        return _read_vocoder(start)[1]
-    found = load_checkpoint(start)
+    return describe_run(start) if start.is_dir() else _read_vocoder(start)[1]
+
+
+def describe_run(run: Path) -> Record:
+    """Return the fields of `anamorph.card.Ancestor` for a run's newest checkpoint.
+
+    Raises:
+        InputError: It is no run, or does not say where its weights come from.
+    """
+    found = load_checkpoint(run)
     if found is None:
-        raise InputError(f"{start}: holds no checkpoint; train it first: anamorph train")
+        raise InputError(f"{run}: holds no checkpoint; train it first: anamorph train")
     step, state = found
-    record = state.get("record") or read_provenance(start)
+    record = state.get("record") or read_provenance(run)
     if record is None:
         raise InputError(
-            f"{start}: does not say where its weights come from; continue it to its next checkpoint"
+            f"{run}: does not say where its weights come from; continue it to its next checkpoint"
         )
-    with checkpoint_file(start, step).open("rb") as stream:
+    with checkpoint_file(run, step).open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {**{name: record[name] for name in _KEPT if name in record}, "checkpoint": digest}
 
@@ -137,5 +153,5 @@ def _read_vocoder(start: Path) -> tuple[dict[str, Tensor], Record]:
         ) from None
     record: Record = msgspec.to_builtins(provenance)
     digest = hashlib.sha256(Path(resolve(str(start))).read_bytes()).hexdigest()
-    kept = {name: record[name] for name in _KEPT if record[name] is not None}
+    kept = {name: record[name] for name in _KEPT if record.get(name) is not None}
     return network.state_dict(), {**kept, "checkpoint": digest}

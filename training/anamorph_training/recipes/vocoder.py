@@ -36,7 +36,7 @@ from anamorph_training.loop.optimizers import Method, scale_rates
 from anamorph_training.loop.provenance import Record
 from anamorph_training.loop.run_folder import open_run
 from anamorph_training.loop.schedule import warm_cosine
-from anamorph_training.loop.warm_start import describe_start
+from anamorph_training.loop.warm_start import describe_run, describe_start
 from anamorph_training.losses import (
     feature_matching,
     least_squares_discriminator,
@@ -227,9 +227,14 @@ def _learning_share(config: Config, step: int) -> float:
 
 
 def _keep(
-    out: Path, config: Config, speech: Speech, resumed: Resumed, ancestor: Record | None
+    out: Path,
+    config: Config,
+    speech: Speech,
+    resumed: Resumed,
+    ancestor: Record | None,
+    voice: Record | None,
 ) -> Keeper:
-    keeper = Keeper(out, RECIPE, config, [speech.dataset], ancestor)
+    keeper = Keeper(out, RECIPE, config, [speech.dataset], ancestor, voice)
     keeper.check(resumed)
     if not resumed.step:
         save_held(out, speech.held, SAMPLE_RATE)
@@ -240,8 +245,8 @@ def train(config: Config, out: Path) -> None:
     """Train, or continue the run in ``out`` where it left off.
 
     Raises:
-        InputError: The data or ``start`` cannot be used, or ``out`` holds another run, or one on
-            other data.
+        InputError: The data, ``start`` or ``voice`` cannot be used, or ``out`` holds another run,
+            or one on other data.
         OutputError: ``out`` cannot be written.
         UnavailableError: The device is not there.
         KeyboardInterrupt: Ctrl-C came; the run stopped with a checkpoint.
@@ -252,13 +257,14 @@ def train(config: Config, out: Path) -> None:
         device=config.device, precision=config.precision, threads=config.threads, seed=config.seed
     )
     ancestor = describe_start(config.start, out)
+    voice = describe_run(config.voice) if config.voice else None
     open_run(out, RECIPE, config)
     progress = Progress(config.steps)
     both = set_up_learners(fabric, build(config), _build_discriminator(config), config)
     resumed, ancestor = resume_learners(out, both, config, ancestor, report=progress.say)
     effort = Effort(resumed.spent, gpus=count_gpus(fabric))
     speech, draw = _prepare(config, files, progress)
-    keeper = _keep(out, config, speech, resumed, ancestor)
+    keeper = _keep(out, config, speech, resumed, ancestor, voice)
     watch = Watch(both.average, speech.held, SAMPLE_RATE, fabric.device)
 
     with (
