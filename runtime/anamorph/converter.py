@@ -67,6 +67,7 @@ class _Job:
         source: What is heard.
         length: Its samples per channel.
         gain_db: Raises it for the model.
+        silent: Nothing is said, so that nothing shall come out.
         sample_rate: Hz, of what comes out.
         chunk: Greatest number of samples that the graph takes at once; None chooses.
     """
@@ -74,6 +75,7 @@ class _Job:
     source: _Source
     length: int
     gain_db: float
+    silent: bool
     sample_rate: int
     chunk: int | None
 
@@ -207,7 +209,7 @@ class VoiceConverter(LoadedModel):
             raise InputError(f"gain {gain_db} dB: -80 to 80 are accepted")
         found = measure(source.blocks(), source.sample_rate)
         gain = found.gain_db if gain_db is None else gain_db
-        return _Job(source, found.samples, gain, rate, chunk)
+        return _Job(source, found.samples, gain, found.level == 0, rate, chunk)
 
     def _run(self, job: _Job, progress: Progress | None) -> Iterator[np.ndarray]:
         """Yield float32 (channels, samples) of the result, from beginning to end."""
@@ -218,7 +220,7 @@ class VoiceConverter(LoadedModel):
         tape = _Tape(resample_blocks(heard, given, own, length=length))
         plan = plan_chunks(self.card, length, chunk=job.chunk)
         converted = (
-            piece / factor
+            np.zeros_like(piece) if job.silent else piece / factor
             for piece in _counted(run_chunks(self._session, plan, tape.read), len(plan), progress)
         )
         made = resample_blocks(converted, own, job.sample_rate, length=job.made_length)

@@ -32,3 +32,9 @@ def test_pauses_stay_quiet(name: str) -> None:
     ends = np.concatenate([made[: given.sample_rate], made[-given.sample_rate :]])
     assert np.abs(ends).max() < 1e-3
     assert np.abs(made).max() > 0.05
+
+
+@EACH
+def test_digital_silence_stays_silence(name: str) -> None:
+    made = load_converter(name, device="cpu").convert(Audio(np.zeros(30_000), 22050))
+    assert not made.samples.any()
