@@ -71,7 +71,7 @@ def test_low_and_high_voices_are_made_and_measured(
     _, low, high, _ = capsys.readouterr().out.splitlines()
     for line, wanted in ((low, 100), (high, 200)):
         _, given, made, _ = line.split()
-        assert float(given) == pytest.approx(wanted, rel=0.06)
+        assert float(given) == pytest.approx(wanted, rel=0.01)
         assert float(made) == pytest.approx(float(given), rel=0.06)  # it converts no pitch
 
 
