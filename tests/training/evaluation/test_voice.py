@@ -68,6 +68,19 @@ def test_a_warped_cepstrum_is_of_the_warped_envelope() -> None:
     assert np.abs(log_amplitude - np.log(smooth[0]) / 2).max() < 1e-3
 
 
+def test_pitch_is_told_from_the_median_of_all_target_frames() -> None:
+    one = features("a", embedding=[1, 0])
+    goal = one.median_pitch
+    higher, silent = (
+        Features("b", one.cepstrum, factor * one.pitch, one.embedding, 3.0) for factor in (2, 0)
+    )
+    same, octave, nothing = score([one, higher, silent], [one, silent])
+    assert (same.pitch_distance, octave.pitch_distance) == pytest.approx((0, 12))
+    assert octave.median_pitch == pytest.approx(2 * goal)
+    assert math.isnan(nothing.pitch_distance)
+    assert math.isnan(score([one], [silent])[0].pitch_distance)
+
+
 def test_similarities_are_to_the_mean_speaker() -> None:
     target = [features("a", embedding=[1, 0]), features("b", embedding=[0.9, 0.1])]
     source = [features("a", embedding=[0, 1])]

@@ -288,8 +288,10 @@ def _world(source: Path, target: Path) -> _Method:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    head = ["source", "", "files", "distortion dB", "pitch error st", "pitch corr.", "pitch Hz"]
-    table = [[*head, "to target", "to source", "nearer target", "DNSMOS"]]
+    head = ["source", "", "files", "distortion dB", "pitch error st", "pitch corr."]
+    table = [
+        [*head, "pitch Hz", "from target st", "to target", "to source", "nearer target", "DNSMOS"]
+    ]
     for row in rows:
         figures = cells(row.figures)
         nearer = number(100 * row.figures["nearer_target"], 1) + " %"

@@ -64,6 +64,7 @@ class Score:
         pitch_error: Root mean square of the difference to its pitch, in semitones.
         pitch_correlation: Of both logarithms of pitch.
         median_pitch: Hz.
+        pitch_distance: Semitones of it above the median over all of the target's recordings.
         to_target: Cosine similarity to the target's speaker.
         to_source: To the source's speaker; NaN where no source is given.
         dnsmos: Overall, 1 to 5.
@@ -74,6 +75,7 @@ class Score:
     pitch_error: float
     pitch_correlation: float
     median_pitch: float
+    pitch_distance: float
     to_target: float
     to_source: float
     dnsmos: float
@@ -231,6 +233,8 @@ def score(
     """
     same: Mapping[str, Features] = {one.name: one for one in target}
     wanted = speaker(target)
+    pitch = np.concatenate([one.pitch for one in target])
+    goal = float(np.median(pitch[pitch > 0])) if (pitch > 0).any() else float("nan")
     spoken = speaker(source) if source else None
     scores = []
     for one in converted:
@@ -244,6 +248,7 @@ def score(
                 pitch_error=error,
                 pitch_correlation=correlation,
                 median_pitch=one.median_pitch,
+                pitch_distance=12 * float(np.log2(one.median_pitch / goal)),
                 to_target=float(one.embedding @ wanted),
                 to_source=float("nan") if spoken is None else float(one.embedding @ spoken),
                 dnsmos=one.dnsmos,

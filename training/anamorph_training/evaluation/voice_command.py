@@ -130,7 +130,7 @@ def _mean(values: Sequence[float]) -> float:
 def table(scores: Sequence[Score]) -> str:
     """Return one row per file, one for the mean, and how many are nearer the target."""
     head = ["", "distortion dB", "pitch error st", "pitch corr.", "pitch Hz"]
-    rows = [[*head, "to target", "to source", "DNSMOS"]]
+    rows = [[*head, "from target st", "to target", "to source", "DNSMOS"]]
     rows += [[one.name, *cells(asdict(one))] for one in scores]
     mean = means(scores)
     rows.append(["mean", *cells(mean)])
@@ -161,7 +161,7 @@ def draw(path: Path, scores: Sequence[Score], target: Sequence[Features]) -> Non
 def cells(figures: dict[str, Any]) -> list[str]:
     """Return the cells of a row, from distortion to DNSMOS."""
     digits = {"distortion": 2, "pitch_error": 2, "pitch_correlation": 2, "median_pitch": 0}
-    digits |= {"to_target": 3, "to_source": 3, "dnsmos": 2}
+    digits |= {"pitch_distance": 2, "to_target": 3, "to_source": 3, "dnsmos": 2}
     return [number(figures[name], count) for name, count in digits.items()]
 
 
