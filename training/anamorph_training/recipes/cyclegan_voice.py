@@ -69,7 +69,7 @@ class Config(RunOptions):
     """Also train on recordings that are too few, clipped, noisy, or by several speakers."""
     start: Path | None = None
     """Run whose generators to begin with, wherever their weights fit."""
-    vocoder: str = ""
+    vocoder: str | Path = ""  # no mere str: what paths may hold decides no weights
     """Vocoder that samples are heard through, a name or a path; without it Griffin-Lim."""
     source_name: str = "own recordings"
     """Name of the source's data set, for the model's card."""
@@ -272,7 +272,7 @@ def train(config: Config, out: Path) -> None:
         SystemExit: SIGTERM came, likewise; the code is 143.
     """
     files = find_recordings(config.source), find_recordings(config.target)
-    vocoder = open_vocoder(config.vocoder)
+    vocoder = open_vocoder(str(config.vocoder))
     fabric = start_fabric(
         device=config.device, precision=config.precision, threads=config.threads, seed=config.seed
     )
