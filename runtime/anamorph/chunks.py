@@ -5,6 +5,7 @@ goes, so that chunks give what the whole would.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -22,16 +23,10 @@ Read = Callable[[int, int], np.ndarray]
 
 
 def geometry_of(card: Card) -> Geometry:
-    """Return what a model asks of its chunks.
-
-    Raises:
-        InputError: It depends on the whole input.
-    """
-    if card.context_before is None or card.context_after is None:
-        raise InputError(f"{card.name}: depends on the whole recording and cannot be chunked")
+    """Return what a model asks of its chunks; where its context is unbounded, of the whole."""
     return Geometry(
-        before=card.context_before,
-        after=card.context_after,
+        before=card.context_before or 0,
+        after=card.context_after or 0,
         alignment=card.alignment,
         multiple=card.size_multiple,
         minimum=card.minimum_size,
@@ -39,17 +34,29 @@ def geometry_of(card: Card) -> Geometry:
 
 
 def plan_chunks(card: Card, length: int, *, chunk: int | None = None) -> tuple[Span, ...]:
-    """Divide an input into chunks.
+    """Divide an input into chunks; into one where the model's context is unbounded.
 
     Args:
         card: The model's card.
         length: Samples or frames of the input.
         chunk: Most of them that one chunk may read, context included; None chooses.
 
+    Returns:
+        What is kept covers the input; what the last one reads may go on beyond, so that the graph
+        gets a length that it takes.
+
     Raises:
         InputError: The chunk is too short for the model's context.
     """
     geometry = geometry_of(card)
+    padded = geometry.padded(length)
+    if card.context_before is None or card.context_after is None:
+        if chunk is not None and chunk < padded:
+            raise InputError(
+                f"chunk of {chunk}: {card.name} depends on the whole recording, of {padded}; "
+                "give no chunk"
+            )
+        chunk = max(padded, geometry.least_window)
     if chunk is None:
         chunk = max(AUTO_CHUNK // (card.hop_length or 1), geometry.least_window)
     if chunk < geometry.least_window:
@@ -57,7 +64,8 @@ def plan_chunks(card: Card, length: int, *, chunk: int | None = None) -> tuple[S
             f"chunk of {chunk}: {card.name} needs at least {geometry.least_window}; "
             "give a longer chunk"
         )
-    return spans(length, window=chunk, geometry=geometry)
+    found = spans(padded, window=chunk, geometry=geometry)
+    return (*found[:-1], replace(found[-1], keep_stop=length))
 
 
 def run_chunks(session: Session, plan: tuple[Span, ...], read: Read) -> Iterator[np.ndarray]:

@@ -217,8 +217,8 @@ class VoiceConverter(LoadedModel):
         factor = np.float32(10 ** (job.gain_db / 20))
         length = rate_length(job.length, given, own)
         heard = (block * factor for block in job.source.blocks())
-        tape = _Tape(resample_blocks(heard, given, own, length=length))
         plan = plan_chunks(self.card, length, chunk=job.chunk)
+        tape = _Tape(resample_blocks(heard, given, own, length=plan[-1].read_stop))
         converted = (
             np.zeros_like(piece) if job.silent else piece / factor
             for piece in _counted(run_chunks(self._session, plan, tape.read), len(plan), progress)

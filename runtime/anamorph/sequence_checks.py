@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from anamorph.card import Card
-from anamorph.chunks import plan_chunks, run_chunks
+from anamorph.chunks import geometry_of, plan_chunks, run_chunks
 from anamorph.context_probe import Context, Floats, probe_sequence
 from anamorph.session import Session
 
@@ -68,7 +68,7 @@ def probe(session: Session, claimed: Context, *, thorough: bool = False) -> Cont
     if thorough:
         residues |= {*range(0, step, 8)}
     positions = [reach + residue for residue in sorted(residues)]
-    given = _maker(card)(2 * reach + step)
+    given = _maker(card)(geometry_of(card).padded(2 * reach + step))
     return probe_sequence(session.run, given, rate=card.hop_length or 1, positions=positions)
 
 
@@ -85,8 +85,10 @@ def _finite_findings(session: Session, make: _Make, claimed: Context) -> Iterato
     within = seen.before <= claimed.before and seen.after <= claimed.after
     yield "context", within and (True if seen == claimed else None), text
     length = 3 * (claimed.before + claimed.after) + 5 * card.alignment + 1
-    given = make(-(-length // card.size_multiple) * card.size_multiple)
     chunk = 2 * (claimed.before + claimed.after + 2 * card.alignment * card.size_multiple)
+    geometry = geometry_of(card)
+    chunk = max(chunk, geometry.least_window)
+    given = make(geometry.padded(max(length, chunk + 1)))  # two chunks at least
     plan = plan_chunks(card, given.shape[-1], chunk=chunk)
     batch = given[np.newaxis]
     chunked = np.concatenate(list(run_chunks(session, plan, lambda a, b: batch[..., a:b])), axis=1)

@@ -40,6 +40,7 @@ class Vocoder(LoadedModel):
         if not np.isfinite(given).all():
             raise InputError("mel: holds NaN or infinity; floor amplitudes before the logarithm")
         plan = plan_chunks(self.card, given.shape[1], chunk=chunk)
-        batch = given[np.newaxis]
+        beyond = plan[-1].read_stop - given.shape[1]
+        batch = np.pad(given, ((0, 0), (0, beyond)), mode="edge")[np.newaxis]
         pieces = run_chunks(self._session, plan, lambda start, stop: batch[..., start:stop])
         return Audio(np.concatenate(list(pieces), axis=1)[0], self.card.sample_rate)

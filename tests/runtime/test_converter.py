@@ -33,6 +33,24 @@ def copier(tmp_path_factory: pytest.TempPathFactory) -> VoiceConverter:
     return loaded
 
 
+@pytest.fixture(scope="module")
+def choosy(tmp_path_factory: pytest.TempPathFactory) -> VoiceConverter:
+    """A converter that wants multiples of 8 samples, 100 at least."""
+    path = tmp_path_factory.mktemp("voice") / "choosy.onnx"
+    tiny_converter(path, kernel=31, size_multiple=8, minimum_size=100)
+    loaded: VoiceConverter = anamorph.load(path, device="cpu", threads=1)
+    run = loaded._session.run
+
+    def check(batch: np.ndarray) -> np.ndarray:
+        assert batch.shape[1] % 8 == 0
+        assert batch.shape[1] >= 100
+        result: np.ndarray = run(batch)
+        return result
+
+    loaded._session.run = check  # type: ignore[method-assign]
+    return loaded
+
+
 def noise(samples: int, channels: int = 1, scale: float = 0.05) -> np.ndarray:
     made = np.random.default_rng(0).normal(0, scale, (samples, channels)).astype(np.float32)
     return made[:, 0] if channels == 1 else made
@@ -141,6 +159,25 @@ def test_opposite_channels_that_are_kept_are_heard_at_their_level(
         Audio(np.stack([left, -left], 1), RATE), tmp_path / "a.wav", keep_channels=True
     )
     assert report.gain_db == pytest.approx(36, abs=0.2)
+
+
+def test_unbounded_context_runs_whole(voice: VoiceConverter, tmp_path: Path) -> None:
+    path = tiny_converter(tmp_path / "m.onnx", kernel=31, context_after=None)
+    whole = anamorph.load(path, device="cpu")
+    audio = Audio(noise(300_000), RATE)  # longer than a chunk is by itself
+    assert np.abs(whole.convert(audio).samples - voice.convert(audio).samples).max() <= 1e-4
+    with pytest.raises(InputError, match=r"depends on the whole recording.*give no chunk"):
+        whole.convert(audio, chunk=1000)
+
+
+@settings(deadline=None, max_examples=40)
+@given(samples=st.integers(1, 900), chunk=st.sampled_from([None, 131, 250]))
+def test_graphs_are_given_lengths_that_they_take(
+    choosy: VoiceConverter, voice: VoiceConverter, samples: int, chunk: int | None
+) -> None:
+    audio = Audio(noise(samples), RATE)
+    made = choosy.convert(audio, chunk=chunk)
+    assert np.abs(made.samples - voice.convert(audio).samples).max() <= 1e-4
 
 
 @pytest.mark.parametrize("samples", [1, 2, 10])

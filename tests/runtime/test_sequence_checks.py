@@ -32,6 +32,12 @@ def test_a_true_card_passes(make: Make, tmp_path: Path) -> None:
 
 
 @EACH
+def test_a_true_card_with_a_least_length_passes(make: Make, tmp_path: Path) -> None:
+    report = check(make(tmp_path / "tiny.onnx", minimum_size=300, size_multiple=4))
+    assert report.ok, report.findings
+
+
+@EACH
 @pytest.mark.parametrize("side", ["context_before", "context_after"])
 def test_a_context_that_is_too_small_fails(make: Make, side: str, tmp_path: Path) -> None:
     report = check(make(tmp_path / "tiny.onnx", **{side: 0}))

@@ -42,6 +42,29 @@ def test_chunks_give_what_the_whole_gives(vocoder: Vocoder, frames: int, chunk: 
     assert np.abs(chunked.samples - whole.samples).max() <= 1e-4
 
 
+@pytest.mark.parametrize("card", [{}, {"context_before": None}])
+def test_a_spectrogram_is_padded_to_what_the_graph_takes(
+    vocoder: Vocoder, card: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tiny_vocoder(tmp_path / "m.onnx", size_multiple=4, minimum_size=20, **card)
+    choosy = anamorph.load(path, device="cpu")
+    run = choosy._session.run
+    lengths: list[int] = []
+
+    def listen(batch: np.ndarray) -> np.ndarray:
+        lengths.append(batch.shape[-1])
+        result: np.ndarray = run(batch)
+        return result
+
+    choosy._session.run = listen
+    for frames in (5, 42):
+        made = choosy.synthesize(mel(frames)).samples
+        whole = vocoder.synthesize(mel(frames)).samples
+        assert np.abs(made - whole)[:-HOP].max() <= 1e-4  # the last frame sees what follows
+        assert made.shape == whole.shape
+    assert lengths == [20, 44]
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
