@@ -46,6 +46,21 @@ def test_world_needs_both_speakers(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "--world-source and --world-target go together" in capsys.readouterr().err
 
 
+def test_sources_that_would_replace_each_other_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = tmp_path / "one" / "test", tmp_path / "other" / "test"
+    arguments = ["--target", str(folders[0]), "--out", str(tmp_path / "out")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        write_wav(folder / "001.wav", np.zeros(RATE, np.float32), RATE)
+        arguments += ["--source", str(folder)]
+    assert main(["evaluate", "converter", *arguments]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{folders[1]}: has the name of {folders[0]}" in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_world_moves_pitch_to_the_targets(tmp_path: Path) -> None:
     pytest.importorskip("pyworld", reason="the extra evaluate is not installed")
     files = []

@@ -10,6 +10,7 @@ import pytest
 from anamorph.cli import main
 from anamorph.errors import InputError
 from anamorph_training.data.speech import write_wav
+from anamorph_training.evaluation.sentences import find_sentences
 from anamorph_training.evaluation.voice import (
     Features,
     compare,
@@ -126,10 +127,31 @@ def test_copies_are_measured_beside_the_recordings(
 
 def test_folders_that_hold_nothing_are_refused(tmp_path: Path) -> None:
     pytest.importorskip("pyworld", reason="the extra evaluate is not installed")
-    from anamorph_training.evaluation.voice_command import measure_folder
+    from anamorph_training.evaluation.voice_command import measure_files
 
     with pytest.raises(InputError, match="holds no recordings"):
-        measure_folder(tmp_path)
+        find_sentences([tmp_path])
     write_wav(tmp_path / "silent.wav", np.zeros(RATE, np.float32), RATE)
     with pytest.raises(InputError, match=r"silent\.wav: a recording holds no speech"):
-        measure_folder(tmp_path)
+        measure_files(find_sentences([tmp_path])[0])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["voice", "--converted", "{}", "--target", "{}"],
+        ["vocoder", "-m", "griffin-lim", "--data", "{}"],
+        ["converter", "--source", "{}", "--target", "{}"],
+    ],
+)
+def test_two_recordings_of_one_name_are_refused(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("speaker1", "speaker2"):
+        (tmp_path / folder).mkdir()
+        write_wav(tmp_path / folder / "001.wav", np.zeros(RATE, np.float32), RATE)
+    assert main(["evaluate", *(one.format(tmp_path) for one in arguments)]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    one, other = (str(tmp_path / folder / "001.wav") for folder in ("speaker1", "speaker2"))
+    assert f"{other}: has the name of {one}" in said
+    assert "rename one" in said

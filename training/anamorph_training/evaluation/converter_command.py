@@ -20,13 +20,14 @@ from anamorph_training.data.recordings import find_recordings
 from anamorph_training.data.speech import write_wav
 from anamorph_training.evaluation import world
 from anamorph_training.evaluation.pitch import median_pitch, move_pitch
+from anamorph_training.evaluation.sentences import find_sentences
 from anamorph_training.evaluation.unfinished import open_run
 from anamorph_training.evaluation.voice import RATE, Features, measure_audio, score
 from anamorph_training.evaluation.voice_command import (
     aligned,
     cells,
     means,
-    measure_folder,
+    measure_files,
     number,
     plain,
 )
@@ -92,8 +93,8 @@ def converter(
         json: Print one JSON object instead of a table.
 
     Raises:
-        InputError: A folder holds no recordings, one of them no speech, or a model is no voice
-            converter.
+        InputError: A folder holds no recordings, two of one name, one of them no speech, or a
+            model is no voice converter; or --out is given for two sources of one name.
         OutputError: The sheet cannot be written; said before anything is measured.
         UnavailableError: The extra evaluate is not installed.
     """
@@ -103,14 +104,16 @@ def converter(
         raise UsageError("--source is needed: a folder of recordings of one speaker")
     if (world_source is None) != (world_target is None):
         raise UsageError("--world-source and --world-target go together")
+    *files, wanted_files = find_sentences([*source, target])
+    if out is not None:
+        _check_names(source)
     methods: dict[str, _Method] = {}
     if world_source is not None and world_target is not None:
         methods[_WORLD] = _world(world_source, world_target)
     methods |= _open(model, vocoder)
-    files = [find_recordings([folder]) for folder in source]
     if sheet is not None:
-        _draw(sheet, files[0], target, methods)
-    wanted = measure_folder(target)
+        _draw(sheet, files[0], wanted_files, methods)
+    wanted = measure_files(wanted_files)
     rows = []
     for folder, recordings in zip(source, files, strict=True):
         for row in _measure(folder, recordings, methods, wanted, out):
@@ -218,6 +221,18 @@ def words(
     sys.stdout.write(aligned(table))
 
 
+def _check_names(sources: Sequence[Path]) -> None:
+    """Refuse sources whose recordings would replace each other in --out."""
+    known: dict[str, Path] = {}
+    for folder in sources:
+        if folder.name in known:
+            raise InputError(
+                f"{folder}: has the name of {known[folder.name]}, and --out keeps what is made of "
+                "a source under its folder's name; measure them one at a time"
+            )
+        known[folder.name] = folder
+
+
 def _open(models: Sequence[str], vocoder: str) -> dict[str, _Method]:
     """Return what converts a recording, by the name of its file or run."""
     methods: dict[str, _Method] = {}
@@ -248,12 +263,16 @@ def _measure(
         yield Row(str(folder), method, len(made), means(score(measured, wanted, given)))
 
 
-def _draw(sheet: Path, files: Sequence[Path], target: Path, methods: dict[str, _Method]) -> None:
+def _draw(
+    sheet: Path, files: Sequence[Path], target: Sequence[Path], methods: dict[str, _Method]
+) -> None:
     """Draw the first sentences that the target speaks as well."""
-    same = {path.stem: path for path in find_recordings([target])}
+    same = {path.stem: path for path in target}
     pairs = [(path, same[path.stem]) for path in files if path.stem in same][:_SHEET_ROWS]
     if not pairs:
-        raise InputError(f"{target}: no recording has the name of one of the source's to draw")
+        raise InputError(
+            f"{target[0].parent}: no recording has the name of one of the source's to draw"
+        )
     rows = []
     for given, wanted in pairs:
         audio = Audio.open(given).mono()

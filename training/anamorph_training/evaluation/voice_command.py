@@ -12,7 +12,7 @@ import numpy as np
 from cyclopts import Parameter
 
 from anamorph.errors import InputError
-from anamorph_training.data.recordings import find_recordings
+from anamorph_training.evaluation.sentences import find_sentences
 from anamorph_training.evaluation.voice import Features, Score, measure_recording, score
 from anamorph_training.sheets import check_sheet
 
@@ -41,15 +41,15 @@ def voice(
         json: Print one JSON object instead of a table.
 
     Raises:
-        InputError: A folder holds no recordings, or one of them no speech.
+        InputError: A folder holds no recordings, two of one name, or one of them no speech.
         OutputError: The figure cannot be written; said before anything is measured.
         UnavailableError: The extra evaluate is not installed.
     """
     if figure is not None:
         check_sheet(figure)
-    made, wanted = measure_folder(converted), measure_folder(target)
-    spoken = measure_folder(source) if source else []
-    scores = score(made, wanted, spoken)
+    files = find_sentences([converted, target, *([source] if source else [])])
+    made, wanted, *spoken = (measure_files(one) for one in files)
+    scores = score(made, wanted, *spoken)
     if figure is not None:
         draw(figure, scores, wanted)
     if json:
@@ -75,12 +75,12 @@ def vocoder(
         json: Print one JSON object instead of a table.
 
     Raises:
-        InputError: The folder holds no recordings, or a model is no vocoder.
+        InputError: The folder holds no recordings, two of one name, or a model is no vocoder.
         UnavailableError: The extra evaluate is not installed.
     """
     from anamorph_training.evaluation.copying import measure_copies
 
-    results = measure_copies(model, find_recordings([data]), out=out)
+    results = measure_copies(model, find_sentences([data])[0], out=out)
     if json:
         sys.stdout.write(msgspec.json.encode([plain(asdict(one)) for one in results]).decode())
         sys.stdout.write("\n")
@@ -92,17 +92,16 @@ def vocoder(
     sys.stdout.write(aligned(rows))
 
 
-def measure_folder(folder: Path) -> list[Features]:
-    """Measure every recording of a folder.
+def measure_files(files: Sequence[Path]) -> list[Features]:
+    """Measure recordings.
 
     Raises:
-        InputError: It holds none, or one cannot be measured; the message names it.
+        InputError: One cannot be measured; the message names it.
     """
-    files = find_recordings([folder])
     measured = []
     for index, path in enumerate(files, start=1):
         if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[2K{folder}: {index} of {len(files)}")
+            sys.stderr.write(f"\r\x1b[2K{path}: {index} of {len(files)}")
             sys.stderr.write("\r\x1b[2K" if index == len(files) else "")
             sys.stderr.flush()
         try:
