@@ -41,7 +41,7 @@ def plan(
     Raises:
         InputError: An input is missing, a folder holds nothing to do, or two inputs would be
             written to one output.
-        UsageError: There is no input, or ``output`` names one file for several pictures.
+        UsageError: There is no input, or ``output`` names one file for several inputs.
     """
     if not inputs:
         raise UsageError("no input given; name a file, a folder, or - for standard input")
@@ -60,7 +60,7 @@ def plan(
             jobs.append(_file_job(given, root, mark=mark, suffix=suffix))
     if output is not None and _names_a_file(output):
         if len(inputs) > 1 or inputs[0].is_dir():
-            raise UsageError(f"-o {output}: names one file for several pictures; give a folder")
+            raise UsageError(f"-o {output}: names one file for several inputs; give a folder")
         return [Job(inputs[0], Path(output))]
     _refuse_collisions(jobs)
     return jobs

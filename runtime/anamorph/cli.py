@@ -59,6 +59,9 @@ EXTRAS: Final = {
     "resemblyzer": "evaluate",
     "pkg_resources": "evaluate",
     "speechmos": "evaluate",
+    "pocketsphinx": "evaluate",
+    "jiwer": "evaluate",
+    "matplotlib": "evaluate",  # bench says itself which extra it needs it from
 }
 
 
@@ -138,10 +141,11 @@ def _report(error: Exception, *, verb: str) -> int:
         known = verb if verb in VERBS or verb in PLUGIN_VERBS else ""
         reason = str(error).strip().removesuffix(".").removesuffix(", ..")
         return _fail(f"{reason}; see: anamorph {known} --help", USAGE_ERROR)
-    return _fail(_explain(error, verb), 1)
+    return _fail(explain(error, verb), 1)
 
 
-def _explain(error: Exception, verb: str) -> str:
+def explain(error: Exception, verb: str) -> str:
+    """Return what went wrong in a verb and what helps, as one line."""
     if isinstance(error, AnamorphError):  # first: it may have been raised in place of another
         return str(error)
     if missing := _missing_module(error):
@@ -149,7 +153,8 @@ def _explain(error: Exception, verb: str) -> str:
         return f"`anamorph {verb}` needs {missing}: pip install 'anamorph[{extra}]'"
     match error:
         case MemoryError():
-            return "out of memory; try a smaller --tile, or a smaller input"
+            cure = {"upscale": "a smaller --tile or ", "convert": "a shorter --chunk or "}
+            return f"out of memory; try {cure.get(verb, '')}a smaller input"
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
             return f"{where}{error.strerror or error}; check space and permissions"

@@ -86,8 +86,9 @@ class Session:
             reason = _one_line(error)
             shapes = ", ".join(f"{name} {value.shape}" for name, value in inputs.items())
             if "alloc" in reason.lower() or "out of memory" in reason.lower():
+                cure = "smaller tile" if self.card.task == "upscale" else "shorter chunk"
                 raise InputError(
-                    f"{self.origin}: not enough memory for {shapes}; use a smaller tile"
+                    f"{self.origin}: not enough memory for {shapes}; use a {cure}"
                 ) from None
             raise ModelFileError(
                 f"{self.origin}: the graph fails on {shapes} ({reason}); check it with: "

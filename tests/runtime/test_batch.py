@@ -98,10 +98,10 @@ def test_an_existing_folder_may_have_any_name(tmp_path: Path) -> None:
     assert job.target == folder / "a.png"
 
 
-def test_one_file_is_no_output_for_several_pictures(tmp_path: Path) -> None:
+def test_one_file_is_no_output_for_several_inputs(tmp_path: Path) -> None:
     inputs = [touch(tmp_path / "in" / "a.png"), touch(tmp_path / "in" / "b.png")]
     for given in (inputs, [tmp_path / "in"]):
-        with pytest.raises(UsageError, match="give a folder"):
+        with pytest.raises(UsageError, match="one file for several inputs; give a folder"):
             plan(given, output=str(tmp_path / "c.png"), mark="-x4", suffixes=SUFFIXES)
 
 

@@ -16,7 +16,7 @@ import pytest
 from tests.runtime.test_torch_free import HIDE
 from tests.runtime.tiny_models import tiny_upscaler, upscaler_proto
 
-from anamorph.cli import main
+from anamorph.cli import explain, main
 from anamorph.picture import Picture
 
 
@@ -304,6 +304,20 @@ def test_a_verb_without_its_extra_names_it(arguments: list[str]) -> None:
     assert f"`anamorph {arguments[0]}` needs " in done.stderr
     assert "pip install 'anamorph[train]'" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "error", "cure"),
+    [
+        ("evaluate", ModuleNotFoundError(name="matplotlib"), "'anamorph[evaluate]'"),
+        ("evaluate", ModuleNotFoundError(name="jiwer"), "'anamorph[evaluate]'"),
+        ("evaluate", ModuleNotFoundError(name="pocketsphinx"), "'anamorph[evaluate]'"),
+        ("upscale", MemoryError(), "a smaller --tile"),
+        ("convert", MemoryError(), "a shorter --chunk"),
+    ],
+)
+def test_the_cure_is_one_of_the_verb(verb: str, error: Exception, cure: str) -> None:
+    assert cure in explain(error, verb)
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:

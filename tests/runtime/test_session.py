@@ -13,7 +13,7 @@ from tests.runtime.hostile_models import assert_one_line, write_with_card
 from tests.runtime.tiny_models import AXES, RGB, tiny_upscaler, upscaler_card, upscaler_proto
 
 from anamorph import session as sessions
-from anamorph.card import Card, Port
+from anamorph.card import Card, Port, Task
 from anamorph.errors import InputError, ModelFileError, UnavailableError
 from anamorph.model_file import read_model
 from anamorph.session import Session, open_session
@@ -191,7 +191,10 @@ def test_a_graph_that_fails_while_it_runs_is_named(tmp_path: Path) -> None:
     assert_one_line(caught, path, "anamorph check")
 
 
-def test_lack_of_memory_asks_for_smaller_tiles(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("task", "cure"), [("upscale", "a smaller tile"), ("convert", "a shorter chunk")]
+)
+def test_lack_of_memory_asks_for_less(task: Task, cure: str) -> None:
     class Exhausted:
         def get_providers(self) -> list[str]:
             return ["CPUExecutionProvider"]
@@ -199,11 +202,11 @@ def test_lack_of_memory_asks_for_smaller_tiles(tmp_path: Path) -> None:
         def run(self, names: object, inputs: object) -> None:
             raise RuntimeError("Failed to allocate memory for requested buffer of size 9\n")
 
-    card = upscaler_card()
+    card = replace(upscaler_card(), task=task)
     session = Session(card, "big.onnx", session=Exhausted(), device="cpu", threads=1)
-    with pytest.raises(InputError, match="smaller tile") as caught:
+    with pytest.raises(InputError, match="not enough memory") as caught:
         session.run(_picture(1, 3, 4, 4))
-    assert_one_line(caught, "big.onnx", "smaller tile")
+    assert_one_line(caught, "big.onnx", cure)
 
 
 def test_names_the_onnx_runtime_that_a_model_needs(tmp_path: Path) -> None:
