@@ -169,6 +169,8 @@ def test_existing_outputs_are_kept_replaced_or_skipped(
         ((), 2, "model"),
         (("-m", "MODEL"), 2, "no input given"),
         (("me.wav", "-m", "MODEL", "--chunk", "0"), 2, "positive number of seconds"),
+        (("me.wav", "-m", "MODEL", "--chunk", "1e-4"), 2, "tiny-voice needs at least 0.01 seconds"),
+        (("me.wav", "-m", "WHOLE", "--chunk", "9"), 2, "depends on the whole recording"),
         (("me.wav", "-m", "MODEL", "--force", "--skip-existing"), 2, "exclude each other"),
         (("me.wav", "-m", "MODEL", "-o", "a.mp3", "--format", "wav"), 2, "contradicts --format"),
         (("me.wav", "-m", "MODEL", "--rate", "100"), 1, "8000 to 192000"),
@@ -190,9 +192,10 @@ def test_wrong_use_is_said_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     sound(Path("me.wav"))
     known = {"MODEL": model, "UPSCALER": str(tiny_upscaler(tmp_path / "up.onnx"))}
+    known["WHOLE"] = str(tiny_converter(tmp_path / "whole.onnx", context_before=None))
     assert main(["convert", *(known.get(word, word) for word in arguments)]) == code
     assert message in capsys.readouterr().err
-    assert {path.name for path in tmp_path.iterdir()} == {"me.wav", "up.onnx"}
+    assert {path.name for path in tmp_path.iterdir()} == {"me.wav", "up.onnx", "whole.onnx"}
 
 
 MEASURE = """

@@ -1,5 +1,6 @@
 """`anamorph convert`: the same words in another voice."""
 
+import math
 import shutil
 import sys
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from anamorph.errors import InputError, OutputError, UsageError
 from anamorph.providers import Device
 
 if TYPE_CHECKING:
+    from anamorph.card import Card
     from anamorph.converter import VoiceConverter
 
 FormatName = Literal["wav", "flac", "ogg", "mp3"]
@@ -90,8 +92,10 @@ def convert(
         rate: Samples per second of the outputs; by default the input's.
         channels: Average all channels, or keep and convert each.
         bits: Depth of WAV and FLAC; by default the input's.
-        chunk: Seconds that are converted at once; shorter needs less memory, same result.
-        format: Format of the outputs; by default that of the input (of -o, if it is a file).
+        chunk: Seconds that are converted at once, context included (1.43 for nathalie, at least);
+            shorter needs less memory, same result.
+        format: Format of the outputs; by default that of the input (of -o, if it is a file; WAV
+            where it is standard output).
         force: Replace outputs that exist.
         skip_existing: Leave outputs that exist, and go on with the others.
         json: Print one JSON object per recording to standard output.
@@ -110,7 +114,7 @@ def convert(
         gain_db=None if gain == "auto" else gain,
         rate=rate,
         keep_channels=channels == "keep",
-        chunk=None if chunk == "auto" else round(chunk * converter.card.sample_rate),
+        chunk=None if chunk == "auto" else _in_samples(chunk, converter.card),
         depth=int(bits) if bits and bits.isdigit() else bits,
         force=force,
         skip_existing=skip_existing,
@@ -141,6 +145,20 @@ def _check_suffix(output: str | None, format: str | None) -> None:
     known = path.suffix.lower() in BY_SUFFIX and not path.is_dir()
     if known and format_of(path).name != format:
         raise UsageError(f"-o {output}: its suffix contradicts --format {format}; drop one")
+
+
+def _in_samples(chunk: float, card: "Card") -> int:
+    """Return the length of chunks at the model's rate, if the model can do with it."""
+    from anamorph.chunks import geometry_of
+
+    if card.context_before is None or card.context_after is None:
+        raise UsageError(f"--chunk {chunk:g}: {card.name} depends on the whole recording; drop it")
+    samples = round(chunk * card.sample_rate)
+    least = geometry_of(card).least_window
+    if samples < least:
+        seconds = math.ceil(100 * least / card.sample_rate) / 100
+        raise UsageError(f"--chunk {chunk:g}: {card.name} needs at least {seconds:g} seconds")
+    return samples
 
 
 def _convert_stdin(
