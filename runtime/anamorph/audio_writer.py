@@ -1,4 +1,4 @@
-"""Write recordings: WAV, FLAC, OGG and MP3, block by block, with their origin inside."""
+"""Write recordings: WAV, FLAC, OGG, Opus and MP3, block by block, with their origin inside."""
 
 import os
 from dataclasses import dataclass
@@ -22,26 +22,30 @@ class AudioFormat:
         name: As ``--format`` takes it.
         suffix: With its dot.
         depths: libsndfile's names of the sample formats, by bits; the first is the default.
-        rates: Hz that it can hold; none for all.
+        rates: Hz that it can hold, in rising order; none for all.
+        container: libsndfile's name of it; none where it is ``name`` in capitals.
     """
 
     name: str
     suffix: str
     depths: dict[Depth, str]
     rates: tuple[int, ...] = ()
+    container: str = ""
 
     def fit_rate(self, sample_rate: int) -> int:
-        """Return the rate itself, or the greatest that the format can hold below it."""
-        if not self.rates or sample_rate in self.rates:
+        """Return the rate itself, or the next above it that the format can hold, or its last."""
+        if not self.rates:
             return sample_rate
-        return max((rate for rate in self.rates if rate <= sample_rate), default=self.rates[0])
+        return next((rate for rate in self.rates if rate >= sample_rate), self.rates[-1])
 
 
+_OPUS_RATES: Final = (8000, 12000, 16000, 24000, 48000)
 _MP3_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 FORMATS: Final = {
     "wav": AudioFormat("wav", ".wav", {16: "PCM_16", 24: "PCM_24", 32: "PCM_32", "float": "FLOAT"}),
     "flac": AudioFormat("flac", ".flac", {16: "PCM_16", 24: "PCM_24"}),
     "ogg": AudioFormat("ogg", ".ogg", {16: "VORBIS"}),
+    "opus": AudioFormat("opus", ".opus", {16: "OPUS"}, _OPUS_RATES, "OGG"),
     "mp3": AudioFormat("mp3", ".mp3", {16: "MPEG_LAYER_III"}, _MP3_RATES),
 }
 BY_SUFFIX: Final = {one.suffix: one for one in FORMATS.values()} | {
@@ -108,7 +112,7 @@ class AudioWriter:
                 sample_rate,
                 channels,
                 format.depths[depth],
-                format=format.name.upper(),
+                format=format.container or format.name.upper(),
                 closefd=False,
             )
         except (soundfile.LibsndfileError, RuntimeError) as error:

@@ -146,14 +146,14 @@ class VoiceConverter(LoadedModel):
 
         Args:
             source: As for ``convert``.
-            target: File to write, WAV, FLAC, OGG or MP3 by its suffix; it appears whole or not at
-                all.
+            target: File to write, WAV, FLAC, OGG, Opus or MP3 by its suffix; it appears whole or
+                not at all.
             gain_db: As for ``convert``.
-            sample_rate: As for ``convert``; None takes the greatest up to the recording's that the
+            sample_rate: As for ``convert``; None takes the recording's, or the next that the
                 format can hold.
             keep_channels: As for ``convert``.
             chunk: As for ``convert``.
-            format: ``wav``, ``flac``, ``ogg`` or ``mp3``; None goes by the suffix.
+            format: ``wav``, ``flac``, ``ogg``, ``opus`` or ``mp3``; None goes by the suffix.
             depth: 16, 24 or 32 bits, or ``float``; None takes the recording's.
             force: Replace a file that exists.
             progress: As for ``convert``.

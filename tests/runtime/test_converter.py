@@ -189,18 +189,20 @@ def test_the_shortest_recordings(voice: VoiceConverter, samples: int, tmp_path: 
         assert len(Audio.open(tmp_path / "short.wav").samples) == samples
 
 
-@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "opus", "mp3"])
 def test_files_of_every_kind(copier: VoiceConverter, tmp_path: Path, suffix: str) -> None:
     import soundfile
 
-    source = write(tmp_path / "in.wav", noise(44100, 2), 44100)
+    source = write(tmp_path / "in.wav", noise(48000, 2), 48000)
     target = tmp_path / f"out.{suffix}"
     report = copier.convert_file(source, target, keep_channels=True)
     with soundfile.SoundFile(target) as file:
-        assert (file.samplerate, file.channels) == (44100, 2)
-        assert file.frames == pytest.approx(44100, abs=1200 if suffix == "mp3" else 0)
+        assert (file.samplerate, file.channels) == (48000, 2)
+        assert file.frames == pytest.approx(48000, abs=1200 if suffix == "mp3" else 0)
+        assert (file.subtype == "OPUS") == (suffix == "opus")
         assert "tiny-voice@1" in file.comment
-    assert (report.sample_rate, report.channels, report.duration) == (44100, 2, 1)
+    assert Audio.open(target).channels == 2
+    assert (report.sample_rate, report.channels, report.duration) == (48000, 2, 1)
     assert {entry.name for entry in tmp_path.iterdir()} == {"in.wav", target.name}
 
 
@@ -228,6 +230,9 @@ def test_depth_stays(
 def test_a_rate_that_the_format_cannot_hold(copier: VoiceConverter, tmp_path: Path) -> None:
     audio = Audio(noise(9600), 96000)
     assert copier.convert_file(audio, tmp_path / "a.mp3").sample_rate == 48000
+    audio = Audio(noise(4410), 44100)
+    assert copier.convert_file(audio, tmp_path / "a.opus").sample_rate == 48000
+    audio = Audio(noise(9600), 96000)
     with pytest.raises(OutputError, match="mp3 cannot hold 1 channels of 96000 Hz"):
         copier.convert_file(audio, tmp_path / "b.mp3", sample_rate=96000)
     assert not (tmp_path / "b.mp3").exists()

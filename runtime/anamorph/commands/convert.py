@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from anamorph.card import Card
     from anamorph.converter import VoiceConverter
 
-FormatName = Literal["wav", "flac", "ogg", "mp3"]
+FormatName = Literal["wav", "flac", "ogg", "opus", "mp3"]
 Bits = Literal["16", "24", "32", "float"]
 
 
@@ -79,7 +79,7 @@ def convert(
     skip_existing: Switch = False,
     json: Switch = False,
 ) -> int:
-    """Speak the same words in another voice: WAV, FLAC, OGG and MP3, as long as they were.
+    """Speak the same words in another voice: WAV, FLAC, OGG, Opus and MP3, as long as they were.
 
     Args:
         inputs: Files, folders (searched recursively), or - for standard input.
