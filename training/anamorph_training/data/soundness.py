@@ -7,6 +7,7 @@ a gain of 3 into full scale, white noise 10 dB below the voice, two speakers in 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -31,29 +32,21 @@ _SPEAKERS: Final = 16  # recordings that are compared by voice
 
 @dataclass(frozen=True)
 class Soundness:
-    """What was found in the recordings of one side.
+    """What was found in the recordings of one folder.
 
     Attributes:
         seconds: Of speech, pauses left out.
         clipped: Share of samples within 1 % of their recording's peak.
         snr_db: Level of speech over that of pauses, median of the recordings.
-        likeness: Mean cosine similarity of recordings to their mean speaker; None where it was not
-            measured.
     """
 
     seconds: float
     clipped: float
     snr_db: float
-    likeness: float | None
 
     def faults(self) -> list[str]:
         """Say what is wrong, one sentence each, with its cure."""
         found = []
-        if self.seconds < LEAST_SECONDS:
-            found.append(
-                f"{self.seconds:.0f} s of speech, {LEAST_SECONDS:.0f} s are the least and "
-                f"{ADVISED_SECONDS / 60:.0f} minutes do well: record more"
-            )
         if self.clipped > GREATEST_CLIPPED:
             found.append(
                 f"{self.clipped:.1%} of the samples are at the peak, {GREATEST_CLIPPED:.1%} is "
@@ -64,21 +57,11 @@ class Soundness:
                 f"speech is {self.snr_db:.0f} dB above the noise, {LEAST_SNR_DB:.0f} dB is the "
                 "least: record in a quieter room, nearer the microphone"
             )
-        if self.likeness is not None and self.likeness < LEAST_LIKENESS:
-            found.append(
-                f"the recordings' voices are {self.likeness:.2f} alike, {LEAST_LIKENESS:.2f} is "
-                "the least for one speaker: take out what others say"
-            )
         return found
 
 
-def measure(recordings: Sequence[Recording], *, one_speaker: bool) -> Soundness:
-    """Measure recordings that are levelled, trimmed and at 22.05 kHz.
-
-    Args:
-        recordings: At least one.
-        one_speaker: Also compare voices, where Resemblyzer is installed.
-    """
+def measure(recordings: Sequence[Recording]) -> Soundness:
+    """Measure recordings, at least one, that are levelled, trimmed and at 22.05 kHz."""
     seconds, clipped, snr = 0.0, [], []
     for one in recordings:
         samples = one.cut(0, len(one.samples))
@@ -88,36 +71,64 @@ def measure(recordings: Sequence[Recording], *, one_speaker: bool) -> Soundness:
         quiet, loud = np.percentile(levels, _PERCENTILES)
         snr.append(float(loud - quiet))
         seconds += float((levels > levels.max() - _SPEECH_DB).mean()) * len(samples) / 22_050
-    likeness = None
-    if one_speaker and find_spec("resemblyzer"):
-        likeness = _likeness(recordings)
-    return Soundness(seconds, float(np.mean(clipped)), float(np.median(snr)), likeness)
+    return Soundness(seconds, float(np.mean(clipped)), float(np.median(snr)))
 
 
 def check_recordings(
-    recordings: Sequence[Recording], *, one_speaker: bool, report: Callable[[str], None]
+    recordings: Sequence[Recording],
+    *,
+    folders: Sequence[Path],
+    one_speaker: bool,
+    report: Callable[[str], None],
 ) -> None:
     """Refuse recordings that no good voice comes of.
 
     Args:
         recordings: Of one side, as `measure` takes them.
-        one_speaker: Only one person may speak in them.
-        report: Told what was found, in one line.
+        folders: That they were found in; each is held against what is clipped or noisy, all
+            together against the rest.
+        one_speaker: Only one person may speak in them; looked at where Resemblyzer is installed.
+        report: Told what was found, in one line per folder.
 
     Raises:
         InputError: They have a fault; every one is named, with its cure.
     """
-    found = measure(recordings, one_speaker=one_speaker)
-    folder = recordings[0].source.parent
-    alike = "" if found.likeness is None else f", voices {found.likeness:.2f} alike"
-    report(
-        f"{folder}: {found.seconds / 60:.1f} minutes of speech, {found.clipped:.2%} clipped, "
-        f"{found.snr_db:.0f} dB above the noise{alike}"
-    )
-    if faults := found.faults():
-        raise InputError(
-            f"{folder}: {'; '.join(faults)}. To train all the same, give --accept-faults"
+    seconds, faults = 0.0, []
+    for folder, within in _by_folder(recordings, folders).items():
+        found = measure(within)
+        report(
+            f"{folder}: {found.seconds / 60:.1f} minutes of speech, {found.clipped:.2%} clipped, "
+            f"{found.snr_db:.0f} dB above the noise"
         )
+        seconds += found.seconds
+        faults += [f"{folder}: {fault}" for fault in found.faults()]
+    together = ", ".join(map(str, folders))
+    if seconds < LEAST_SECONDS:
+        faults.append(
+            f"{together}: {seconds:.0f} s of speech, {LEAST_SECONDS:.0f} s are the least and "
+            f"{ADVISED_SECONDS / 60:.0f} minutes do well: record more"
+        )
+    if one_speaker and find_spec("resemblyzer"):
+        likeness = measure_likeness(recordings)
+        report(f"{together}: voices {likeness:.2f} alike")
+        if likeness < LEAST_LIKENESS:
+            faults.append(
+                f"{together}: the recordings' voices are {likeness:.2f} alike, "
+                f"{LEAST_LIKENESS:.2f} is the least for one speaker: take out what others say"
+            )
+    if faults:
+        raise InputError(f"{'; '.join(faults)}. To train all the same, give --accept-faults")
+
+
+def _by_folder(
+    recordings: Sequence[Recording], folders: Sequence[Path]
+) -> dict[Path, list[Recording]]:
+    """Return what was found in each folder, where anything was, as `find_recordings` finds it."""
+    found: dict[Path, list[Recording]] = {}
+    for one in recordings:
+        folder = next(folder for folder in folders if one.source.is_relative_to(folder))
+        found.setdefault(folder, []).append(one)
+    return found
 
 
 def _levels(samples: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -128,7 +139,12 @@ def _levels(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     return 10 * np.log10(power + 1e-12)
 
 
-def _likeness(recordings: Sequence[Recording]) -> float:
+def measure_likeness(recordings: Sequence[Recording]) -> float:
+    """Return the mean cosine similarity of recordings to their mean speaker.
+
+    Raises:
+        UnavailableError: Resemblyzer is not installed.
+    """
     from anamorph_training.evaluation.voice import embed
 
     chosen = recordings[:: max(1, len(recordings) // _SPEAKERS)][:_SPEAKERS]

@@ -228,7 +228,12 @@ def _prepare(
     config: Config, files: tuple[list[Path], list[Path]], progress: Progress
 ) -> tuple[Voice, Voice]:
     def prepare(side: int, name: str, licence: str) -> Voice:
-        check = partial(check_recordings, one_speaker=side == 1, report=progress.say)
+        check = partial(
+            check_recordings,
+            folders=(config.source, config.target)[side],
+            one_speaker=side == 1,
+            report=progress.say,
+        )
         return prepare_voice(
             files[side],
             variants=config.variants,
