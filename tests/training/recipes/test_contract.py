@@ -157,6 +157,28 @@ def assert_same_state(one: Path, other: Path) -> None:
         assert torch.equal(value, second[name]), name
 
 
+def train_until_17(
+    module: ModuleType, config: Any, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Train, and be told to stop in step 17."""
+    steps = 0
+
+    def interrupt(*arguments: Any, **options: Any) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 17:
+            signal.raise_signal(signal.SIGTERM)
+        update(*arguments, **options)
+
+    update = module.update_average
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "update_average", interrupt)
+        with pytest.raises(SystemExit) as left:
+            module.train(config, run)
+    assert left.value.code == 143
+    assert last_state(run)["step"] == 17
+
+
 def test_every_recipe_is_tested_here() -> None:
     assert set(recipe_names()) == set(RECIPES)
 
@@ -217,22 +239,7 @@ def test_stopped_half_way_and_resumed_ends_in_the_same_weights(
     config = configure(name, tmp_path / "data")
     module = recipe(name)
     module.train(config, tmp_path / "unbroken")
-    with monkeypatch.context() as patch:
-        steps = 0
-
-        def interrupt_at_17(*arguments: Any, **options: Any) -> None:
-            nonlocal steps
-            steps += 1
-            if steps == 17:
-                signal.raise_signal(signal.SIGTERM)
-            update(*arguments, **options)
-
-        update = module.update_average
-        patch.setattr(module, "update_average", interrupt_at_17)
-        with pytest.raises(SystemExit) as left:
-            module.train(config, tmp_path / "broken")
-        assert left.value.code == 143
-    assert last_state(tmp_path / "broken")["step"] == 17
+    train_until_17(module, config, tmp_path / "broken", monkeypatch)
     module.train(config, tmp_path / "broken")
     assert_same_state(tmp_path / "unbroken", tmp_path / "broken")
     rows = [row["step"] for row in read_metrics(tmp_path / "broken") if "loss" in row]
