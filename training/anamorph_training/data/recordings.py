@@ -30,6 +30,7 @@ _FRAME: Final = 1024
 _HOP: Final = 256
 _FULL_SCALE: Final = 32767
 _EVERY: Final = 20  # recordings, of which one is held out
+_LEAST: Final = 2048  # samples; shorter ones have no spectra to compare
 
 Floats = NDArray[np.float32]
 
@@ -113,7 +114,7 @@ def prepare_recordings(
     """Decode recordings in parallel, or find them decoded, and memory-map them.
 
     Args:
-        files: Recordings; unreadable and silent ones are reported and left out.
+        files: Recordings; unreadable, silent and very short ones are reported and left out.
         sample_rate: Hz, of what is returned.
         cache: Folder for the decoded recordings, 2 bytes a sample; made where absent.
         report: Told of progress and of each recording left out, one line each.
@@ -191,4 +192,9 @@ def _load(path: Path, *, sample_rate: int, cache: Path) -> Recording:
         head = np.array([min(audio.sample_rate, sample_rate) // 2], np.int16)
         save_array(file, np.concatenate([head, np.rint(levelled * _FULL_SCALE).astype(np.int16)]))
     kept = map_array(file)
+    if len(kept) <= _LEAST:
+        raise InputError(
+            f"{path}: holds {len(kept) - 1} samples of speech, {_LEAST} are the least; record more "
+            "in one piece"
+        )
     return Recording(kept[1:], float(kept[0]), path)

@@ -100,7 +100,6 @@ def prepare_voice(
         UnavailableError: Copies are asked for, and pyworld is not installed.
     """
     recordings = prepare_recordings(files, sample_rate=SAMPLE_RATE, cache=cache, report=report)
-    recordings = [one for one in recordings if len(one.samples) >= HOP]
     if len(recordings) < 2:
         raise InputError(
             f"{files[0].parent}: holds fewer than two recordings that can be used, and one must be "
