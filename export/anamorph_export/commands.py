@@ -147,12 +147,10 @@ def _deploy_vocoder(trained: "Run", identity: "Identity", place: Place) -> "Card
 def _deploy_converter(
     trained: "Run", identity: "Identity", place: Place, vocoder: str, direction: str
 ) -> "Card":
-    import torch
     from msgspec.structs import replace
 
-    from anamorph_export.converting import ConditionedGenerator, Generator, deploy_converter
+    from anamorph_export.converting import Generator, deploy_converter, way_back
     from anamorph_training.data.speech import read_held
-    from anamorph_training.data.voices import statistics_of
     from anamorph_training.networks.voice_gan import VoicePair
     from anamorph_training.onnx_weights import load_vocoder
 
@@ -161,12 +159,8 @@ def _deploy_converter(
     source, wanted = read_held(place.run), read_held(place.run, kind="target-")
     generator: Generator = pair.to_target
     if direction == "source":
-        from anamorph_export.vocoding import analyse
-
-        statistics = [statistics_of(analyse(sound)) for sound in source]
-        condition = torch.from_numpy(sum(statistics) / len(statistics))
-        generator = ConditionedGenerator(pair.to_source, condition)
-        source, wanted = wanted, source
+        generator, judges = way_back(pair, source, place.run)
+        source, wanted = wanted, judges
     speaker, made_with = load_vocoder(vocoder)
     known = {one.digest for one in trained.provenance.datasets}
     more = [one for one in made_with.datasets if one.digest not in known]

@@ -31,9 +31,9 @@ from anamorph_export.vocoding import (
     check_context,
     check_rounding,
 )
-from anamorph_training.data.voices import HOP, SAMPLE_RATE
+from anamorph_training.data.voices import HOP, SAMPLE_RATE, statistics_of
 from anamorph_training.networks.vocos import Vocoder
-from anamorph_training.networks.voice_gan import VoiceGenerator
+from anamorph_training.networks.voice_gan import VoiceGenerator, VoicePair
 
 # Spectra, averaged over time, have to come this much nearer to the target's than the source's are.
 GREATEST_DISTANCE_SHARE: Final = 0.8
@@ -72,6 +72,30 @@ class ConditionedGenerator(nn.Module):
 
 
 Generator = VoiceGenerator | ConditionedGenerator
+
+
+def way_back(
+    pair: VoicePair, source: list[Floats], run: Path
+) -> tuple[ConditionedGenerator, list[Floats]]:
+    """Tell the generator back of every other recording, and keep the rest to judge it by.
+
+    Args:
+        pair: Trained.
+        source: float32 (samples,) each, at 22.05 kHz: held-out recordings of the source.
+        run: Where they come from, for messages.
+
+    Raises:
+        InputError: There is one recording alone.
+    """
+    if len(source) < 2:
+        raise InputError(
+            f"{run}: kept one recording of the source, and --direction source needs two: one tells "
+            "whose voice is wanted, the other judges it; train on more recordings of the source, "
+            "or the other way round: --source and --target exchanged"
+        )
+    statistics = [statistics_of(analyse(sound)) for sound in source[::2]]
+    condition = torch.from_numpy(sum(statistics) / len(statistics))
+    return ConditionedGenerator(pair.to_source, condition), source[1::2]
 
 
 def deploy_converter(

@@ -20,8 +20,9 @@ from anamorph_export.converting import ConditionedGenerator
 from anamorph_export.deploying import Identity
 from anamorph_export.gate import GateError
 from anamorph_export.graphs import VoiceGraph
-from anamorph_export.vocoding import check_context
-from anamorph_training.networks.voice_gan import VoiceGenerator
+from anamorph_export.vocoding import analyse, check_context
+from anamorph_training.data.voices import statistics_of
+from anamorph_training.networks.voice_gan import VoiceGenerator, VoicePair
 
 IDENTITY = Identity(name="tiny-voice", licence="CC0-1.0")
 FRAMES = 4 + 4 + 3 + 3  # edges and block of the generator, edge and block of the vocoder
@@ -74,6 +75,17 @@ def test_the_way_back_is_told_whose_voice_is_wanted(tmp_path: Path) -> None:
         told = generator(mel, condition=torch.ones(2, 160))
         assert torch.equal(conditioned(mel), told)
         assert not torch.allclose(told, generator(mel, condition=torch.zeros(2, 160)))
+
+
+def test_the_way_back_is_judged_by_other_recordings_than_it_is_told_of(tmp_path: Path) -> None:
+    pair = VoicePair(channels=16, hidden=16, blocks=1, conditions=160).eval()
+    given = sounds(5)
+    conditioned, judges = converting.way_back(pair, given, tmp_path)
+    assert [id(one) for one in judges] == [id(given[1]), id(given[3])]
+    told = [statistics_of(analyse(sound)) for sound in given[::2]]
+    assert np.allclose(conditioned.condition[0], np.mean(told, axis=0), atol=1e-6)
+    with pytest.raises(InputError, match=r"kept one recording of the source"):
+        converting.way_back(pair, given[:1], tmp_path)
 
 
 def test_a_voice_that_does_not_change_is_refused_and_leaves_no_file(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`anamorph export` of runs of speech: what becomes part of the file is told in its card."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ def test_a_converter_tells_of_the_vocoder_within(
     cyclegan_voice.train(cyclegan_voice.Config(**TINY, **options), voice)
     vocoder.train(vocoder.Config(**TINY, data=(data,), data_name="mine"), speaker)
     arguments = ["export", str(voice), "--vocoder", str(speaker)]
+    back = [*arguments, "-o", str(tmp_path / "back.onnx"), "--direction", "source"]
+    assert main(back) == 1
+    assert "kept one recording of the source" in capsys.readouterr().err
+    shutil.copy(voice / "holdout" / "00.wav", voice / "holdout" / "01.wav")
     for direction in ("target", "source"):
         file = tmp_path / f"{direction}.onnx"
         assert main([*arguments, "-o", str(file), "--direction", direction]) == 0
