@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.training.conftest import spoken_wave
 
 from anamorph.cli import main
 from anamorph.errors import InputError
@@ -134,6 +135,15 @@ def test_folders_that_hold_nothing_are_refused(tmp_path: Path) -> None:
     write_wav(tmp_path / "silent.wav", np.zeros(RATE, np.float32), RATE)
     with pytest.raises(InputError, match=r"silent\.wav: a recording holds no speech"):
         measure_files(find_sentences([tmp_path])[0])
+
+
+def test_a_recording_too_short_to_copy_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pyworld", reason="the extra evaluate is not installed")
+    write_wav(tmp_path / "click.wav", spoken_wave(0, seconds=0.1), RATE)
+    assert main(["evaluate", "vocoder", "-m", "griffin-lim", "--data", str(tmp_path)]) == 1
+    assert "click.wav: holds 0.10 s of sound" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

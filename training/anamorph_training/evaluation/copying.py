@@ -56,7 +56,7 @@ def measure_copies(
         out: Folder for the copies; None keeps none.
 
     Raises:
-        InputError: A model is no vocoder, or a recording holds no speech.
+        InputError: A model is no vocoder, or a recording holds no speech or less than 0.19 s.
     """
     makers = {Path(name).stem: _maker(name) for name in models}
     sounds = [_read(path) for path in files]
@@ -103,7 +103,7 @@ def hum(sounds: Sequence[Floats]) -> float:
     """Return by how much multiples of the frame rate stand out of the average spectrum, in dB.
 
     Args:
-        sounds: float32 (samples,) each, at 22.05 kHz, longer than 0.2 s.
+        sounds: float32 (samples,) each, at 22.05 kHz, 4096 samples at least.
 
     Returns:
         Mean over the multiples of 86 Hz from 1 kHz on, of log power over its median around; near 0
@@ -137,6 +137,11 @@ def _read(path: Path) -> Floats:
         sound = level(np.array(Audio.open(path).mono().resample(RATE).samples))
     except ValueError as error:
         raise InputError(f"{path}: {error}; record it again") from None
+    if len(sound) < _LONG:
+        raise InputError(
+            f"{path}: holds {len(sound) / RATE:.2f} s of sound, {_LONG / RATE:.2f} s are needed at "
+            "least; leave it out"
+        )
     return sound[: len(sound) // _HOP * _HOP]
 
 
