@@ -35,6 +35,7 @@ ROUNDING_TOLERANCE: Final = 0.02
 SAMPLE_TOLERANCE: Final = 1e-4
 # Trained vocoders come to half of Griffin-Lim's log-mel error; untrained ones to several times it.
 GREATEST_SHARE_OF_BASELINE: Final = 0.8
+_SHORTEST: Final = 512  # samples of a recording whose spectra can be compared
 _WINDOW_FRAMES: Final = 2  # frames on each side of its own that a sample is added up from
 _HOLDOUT: Final = "held-out recordings"
 _FULL_RANGE: Final = 2.0  # from -1 to 1
@@ -59,7 +60,8 @@ def deploy_vocoder(
         target: File to write; a temporary file beside it is renamed at the very end.
         identity: Name, version and licence.
         provenance: How the weights came to be.
-        held: float32 (samples,) each, recordings that were not trained on, at 22.05 kHz.
+        held: float32 (samples,) each, recordings that were not trained on, at 22.05 kHz; those
+            shorter than 512 samples are left out.
         force: Replace an existing file.
         report: Told of each check that is passed.
 
@@ -68,12 +70,16 @@ def deploy_vocoder(
 
     Raises:
         GateError: A check failed; nothing was written.
-        InputError: No recording is given.
+        InputError: No recording is given, or none that is long enough.
         OutputError: The target is refused.
     """
     check_target(target, force=force)
+    held = [sound for sound in held if len(sound) >= _SHORTEST]
     if not held:
-        raise InputError("no held-out recordings are given; quality cannot be checked without")
+        raise InputError(
+            f"no held-out recordings of {_SHORTEST} samples or more are given; quality cannot be "
+            "checked without: train on longer ones"
+        )
     mels = [analyse(sound) for sound in held]
     trained = VocoderGraph(network)
     report(gate.check_network(trained))
@@ -246,8 +252,8 @@ def check_quality(file: Path, held: Sounds) -> tuple[Finding, tuple[Metric, ...]
         unit="natural log, Griffin-Lim as baseline",
         baseline=round(baseline, 4),
     )
-    finding = Finding("quality", f"{error:.3f} log-mel error", f"at most {allowed:.3f}")
-    return finding, (metric,)
+    found = f"{error:.3f} log-mel error of {len(held)} recordings"
+    return Finding("quality", found, f"at most {allowed:.3f}"), (metric,)
 
 
 def _open(file: Path) -> RuntimeVocoder:

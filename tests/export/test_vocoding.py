@@ -56,6 +56,22 @@ def test_a_vocoder_passes_and_runs(tmp_path: Path) -> None:
     assert read_card(file).gate is not None
 
 
+@pytest.mark.usefixtures("easily_pleased")
+def test_recordings_too_short_to_compare_are_left_out(tmp_path: Path) -> None:
+    found: dict[str, str] = {}
+    options: dict[str, Any] = {"identity": IDENTITY, "held": [sounds(1)[0][:511], *sounds(2)]}
+    vocoding.deploy_vocoder(
+        small_vocoder(),
+        tmp_path / "tiny.onnx",
+        report=lambda finding: found.update({finding.check: finding.found}),
+        **options,
+    )
+    assert found["quality"].endswith("of 2 recordings")
+    options["held"] = options["held"][:1]
+    with pytest.raises(InputError, match="512 samples or more"):
+        vocoding.deploy_vocoder(small_vocoder(), tmp_path / "none.onnx", **options)
+
+
 def test_the_weights_can_be_read_back() -> None:
     weights = read_weights(vocoding.vocoder_onnx(VocoderGraph(small_vocoder())))
     network = small_vocoder(seed=5)
