@@ -45,8 +45,8 @@ def export_run(
     licence: str = "unstated",
     attribution: _Text = "",
     test_set: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
-    vocoder: str = "vocoder-22k",
-    direction: Literal["target", "source"] = "target",
+    vocoder: Annotated[str | None, Parameter(show_default=False)] = None,
+    direction: Literal["target", "source"] | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -60,9 +60,12 @@ def export_run(
         description: One sentence for people.
         licence: Licence of the weights, as an SPDX identifier.
         attribution: Whom that licence asks to name.
-        test_set: NAME=DIR with NAME_HR.png and NAME_LR.png, measured for the card; repeatable.
-        vocoder: For converters: name, file or run of the vocoder that becomes part of the file.
-        direction: For converters: into the target's voice, or back into the source's.
+        test_set: For upscalers: NAME=DIR with NAME_HR.png and NAME_LR.png, measured for the card;
+            repeatable.
+        vocoder: For converters: name, file or run of the vocoder that becomes part of the file; by
+            default vocoder-22k.
+        direction: For converters: into the target's voice, which is the default, or back into the
+            source's.
         force: Replace an existing file.
         json: Print the findings and the card as one JSON object.
     """
@@ -85,16 +88,27 @@ def export_run(
         print(f"passed: {finding.check}", file=sys.stderr, flush=True)
 
     place = Place(run, output, force, report)
-    if test_set and trained.recipe in ("vocoder", "cyclegan_voice"):
-        raise InputError(f"--test-set: is for upscalers; drop it for a run of {trained.recipe}")
+    _refuse_foreign(trained.recipe, test_set=test_set, vocoder=vocoder, direction=direction)
     if trained.recipe == "vocoder":
         card = _deploy_vocoder(trained, identity, place)
     elif trained.recipe == "cyclegan_voice":
-        card = _deploy_converter(trained, identity, place, vocoder, direction)
+        card = _deploy_converter(
+            trained, identity, place, vocoder or "vocoder-22k", direction or "target"
+        )
     else:
         card = _deploy_upscaler(trained, identity, place, test_set)
     show(output, card, findings, json=json)
     return 0
+
+
+def _refuse_foreign(recipe: str, **given: object) -> None:
+    """Refuse options that say nothing to a run of this recipe."""
+    own = {"cyclegan_voice": ("vocoder", "direction"), "vocoder": ()}.get(recipe, ("test_set",))
+    for name, value in given.items():
+        if value and name not in own:
+            owners = "upscalers" if name == "test_set" else "voice converters"
+            option = name.replace("_", "-")
+            raise InputError(f"--{option}: is for {owners}; drop it for a run of {recipe}")
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,8 @@ def forget_training(run: Path) -> None:
         (["-o", "model.onnx", "--model-version", "0"], "versions count from 1"),
         (["-o", "model.onnx", "--test-set", "Set5"], "give NAME=DIR"),
         (["-o", "model.onnx", "--test-set", "Set5=absent"], "no such folder"),
+        (["-o", "model.onnx", "--vocoder", "x"], "--vocoder: is for voice converters; drop it"),
+        (["-o", "model.onnx", "--direction", "target"], "--direction: is for voice converters"),
     ],
 )
 def test_wrong_options_are_one_line(

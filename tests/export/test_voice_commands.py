@@ -51,6 +51,15 @@ def test_a_converter_tells_of_the_vocoder_within(
     capsys.readouterr()
     assert main(["info", str(file)]) == 0
     assert "recipe vocoder, 2 steps" in capsys.readouterr().out
+    alone = ["export", str(speaker), "-o", str(tmp_path / "speaker.onnx")]
+    for foreign, owners in (
+        (["--test-set", "Set5=absent"], "upscalers"),
+        (["--vocoder", str(speaker)], "voice converters"),
+        (["--direction", "source"], "voice converters"),
+    ):
+        assert main([*alone, *foreign]) == 1
+        error = capsys.readouterr().err
+        assert f"{foreign[0]}: is for {owners}; drop it for a run of vocoder" in error
     wrong = ["export", str(voice), "--vocoder", str(voice), "-o", str(file), "--force"]
     assert main(wrong) == 1
     assert "is no run of the recipe vocoder" in capsys.readouterr().err
