@@ -10,6 +10,7 @@ import msgspec
 from cyclopts import Parameter
 
 from anamorph.errors import InputError
+from anamorph_training.evaluation.table import aligned
 from anamorph_training.evaluation.texture import Texture, check_sizes, measure_texture
 from anamorph_training.evaluation.upscaling import (
     KERNELS,
@@ -135,14 +136,14 @@ def _table(results: list[Result]) -> str:
     for index, score in enumerate(results[0].images):
         rows.append([score.image, *(_cell(result.images[index]) for result in results)])
     rows.append(["mean", *(_cell(result) for result in results)])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _texture_table(results: Sequence[Result], textures: Sequence[Texture]) -> str:
     """Return one row per figure, or nothing where none was taken."""
     if not textures:
         return ""
-    return "\n" + _aligned(
+    return "\n" + aligned(
         [
             ["", *(result.model for result in results)],
             ["spectral peak / truth's", *(f"{one.spectral_peak:.3f}" for one in textures)],
@@ -152,12 +153,6 @@ def _texture_table(results: Sequence[Result], textures: Sequence[Texture]) -> st
             ["fine detail / truth's", *(f"{one.high_frequency_energy:.3f}" for one in textures)],
         ]
     )
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(map(str.rjust, row, widths)) for row in rows)
-    return "".join(line + "\n" for line in lines)
 
 
 def _cell(score: Score | Result) -> str:

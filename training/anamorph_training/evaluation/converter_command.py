@@ -18,13 +18,14 @@ from anamorph.loudness import measure
 from anamorph_training.copy_synthesis import draw_spectrogram
 from anamorph_training.data.recordings import find_recordings
 from anamorph_training.data.speech import write_wav
+from anamorph_training.data.voices import SAMPLE_RATE
 from anamorph_training.evaluation import world
 from anamorph_training.evaluation.pitch import median_pitch, move_pitch
 from anamorph_training.evaluation.sentences import find_sentences
+from anamorph_training.evaluation.table import aligned
 from anamorph_training.evaluation.unfinished import open_run
-from anamorph_training.evaluation.voice import RATE, Features, measure_audio, score
+from anamorph_training.evaluation.voice import Features, measure_audio, score
 from anamorph_training.evaluation.voice_command import (
-    aligned,
     cells,
     means,
     measure_files,
@@ -282,8 +283,8 @@ def _draw(
 
 
 def _picture(audio: Audio) -> NDArray[np.uint8]:
-    samples = np.array(audio.mono().resample(RATE).samples)
-    level = 10 ** (measure([samples[None]], RATE).gain_db / 20)
+    samples = np.array(audio.mono().resample(SAMPLE_RATE).samples)
+    level = 10 ** (measure([samples[None]], SAMPLE_RATE).gain_db / 20)
     return draw_spectrogram((level * samples).astype(np.float32))[:, :_SHEET_FRAMES]
 
 

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from anamorph.errors import InputError
 from anamorph_training.evaluation.sentences import find_sentences
+from anamorph_training.evaluation.table import aligned
 from anamorph_training.evaluation.voice import Features, Score, measure_recording, score
 from anamorph_training.sheets import check_sheet
 
@@ -175,10 +176,3 @@ def plain(figures: dict[str, Any]) -> dict[str, Any]:
         name: None if isinstance(value, float) and math.isnan(value) else value
         for name, value in figures.items()
     }
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return a table as lines, its columns to the right."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(map(str.rjust, row, widths)) for row in rows)
-    return "".join(line + "\n" for line in lines)
