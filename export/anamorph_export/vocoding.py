@@ -23,9 +23,9 @@ from anamorph_export.exporting import MINIMUM_ONNXRUNTIME, to_onnx
 from anamorph_export.gate import Finding, Floats, GateError
 from anamorph_export.graphs import VocoderGraph, mel_port, waveform_port
 from anamorph_export.simplifying import round_to_half
+from anamorph_training.data.voices import HOP, SAMPLE_RATE
 from anamorph_training.griffin_lim import griffin_lim
 from anamorph_training.networks.vocos import Vocoder
-from anamorph_training.recipes.vocoder import SAMPLE_RATE
 from anamorph_training.spectra import log_mel
 from anamorph_training.spectral_losses import spectral
 
@@ -98,7 +98,7 @@ def deploy_vocoder(
 
 def analyse(sound: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the log-mel spectrogram of whole frames of a sound: float32 (80, frames)."""
-    whole = sound[: len(sound) // 256 * 256]
+    whole = sound[: len(sound) // HOP * HOP]
     mel: NDArray[np.float32] = log_mel(torch.from_numpy(whole)[None])[0].numpy()
     return mel
 
@@ -231,7 +231,7 @@ def check_quality(file: Path, held: Sounds) -> tuple[Finding, tuple[Metric, ...]
     baselines: list[float] = []
     for sound in held:
         mel = analyse(sound)
-        real = torch.from_numpy(sound[: mel.shape[1] * 256])[None]
+        real = torch.from_numpy(sound[: mel.shape[1] * HOP])[None]
         for made, values in (
             (vocoder.synthesize(mel).samples, errors),
             (griffin_lim(mel), baselines),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from anamorph_training.data.speech import write_wav
+from anamorph_training.data.voices import HOP
 from anamorph_training.loop.journal import Journal, Progress
 from anamorph_training.sheets import write_sheet
 from anamorph_training.spectra import log_amplitude, log_mel, magnitude
@@ -18,7 +19,6 @@ from anamorph_training.spectral_losses import spectral
 _SHEET_ROWS: Final = 4
 _SHEET_FRAMES: Final = 400
 _N_FFT: Final = 1024
-_HOP: Final = 256
 _DARKEST: Final = 3.5  # natural log of a magnitude, the range of a sheet's greys
 _LIGHTEST: Final = -6.0
 
@@ -33,7 +33,7 @@ def copy(network: nn.Module, samples: Floats, device: torch.device) -> Floats:
         samples: float32 (samples,), one frame of 256 at least.
         device: Where the network is.
     """
-    whole = torch.from_numpy(samples[: len(samples) // _HOP * _HOP])[None].to(device)
+    whole = torch.from_numpy(samples[: len(samples) // HOP * HOP])[None].to(device)
     with torch.inference_mode():
         made: Floats = network(log_mel(whole))[0].float().cpu().numpy()
     return made
@@ -41,7 +41,7 @@ def copy(network: nn.Module, samples: Floats, device: torch.device) -> Floats:
 
 def draw_spectrogram(samples: Floats) -> NDArray[np.uint8]:
     """Draw uint8 (257, frames, 3): low frequencies below, dark where there is much energy."""
-    log_magnitude = log_amplitude(magnitude(torch.from_numpy(samples)[None], _N_FFT, _HOP))[0]
+    log_magnitude = log_amplitude(magnitude(torch.from_numpy(samples)[None], _N_FFT, HOP))[0]
     pooled = log_magnitude[:-1].view(_N_FFT // 4, 2, -1).amax(1).flip(0).numpy()  # (256, frames)
     share = (pooled - _LIGHTEST) / (_DARKEST - _LIGHTEST)
     grey = np.rint(255 * (1 - np.clip(share, 0, 1))).astype(np.uint8)
@@ -85,7 +85,7 @@ class Watch:
         folder, rows = run / "samples", []
         for index, samples in enumerate(self.held[:_SHEET_ROWS]):
             made = copy(self.network, samples, self.device)
-            most = _SHEET_FRAMES * _HOP
+            most = _SHEET_FRAMES * HOP
             rows.append([draw_spectrogram(one[:most]) for one in (samples[: len(made)], made)])
             folder.mkdir(exist_ok=True)
             write_wav(folder / f"{step:09}-{index}.wav", made, self.sample_rate)

@@ -14,13 +14,13 @@ from anamorph.errors import InputError
 from anamorph.vocoder import Vocoder
 from anamorph_training.data.recordings import level
 from anamorph_training.data.speech import write_wav
-from anamorph_training.evaluation.voice import RATE, dnsmos, embed
+from anamorph_training.data.voices import HOP, SAMPLE_RATE
+from anamorph_training.evaluation.voice import dnsmos, embed
 from anamorph_training.griffin_lim import griffin_lim
 from anamorph_training.spectra import log_amplitude, log_mel, magnitude
 from anamorph_training.spectral_losses import spectral
 
 GRIFFIN_LIM = "griffin-lim"
-_HOP = 256
 _LONG = 4096  # samples of a frame that tells a tone from its neighbours
 
 Floats = NDArray[np.float32]
@@ -60,7 +60,7 @@ def measure_copies(
     """
     makers = {Path(name).stem: _maker(name) for name in models}
     sounds = [_read(path) for path in files]
-    speakers = [embed(Audio(sound, RATE)) for sound in sounds]
+    speakers = [embed(Audio(sound, SAMPLE_RATE)) for sound in sounds]
     centre = np.mean(speakers, axis=0)
     centre /= np.linalg.norm(centre)
     results = [
@@ -68,7 +68,7 @@ def measure_copies(
             "recordings",
             0.0,
             float(np.mean([one @ centre for one in speakers])),
-            float(np.mean([dnsmos(Audio(sound, RATE)) for sound in sounds])),
+            float(np.mean([dnsmos(Audio(sound, SAMPLE_RATE)) for sound in sounds])),
             hum(sounds),
         )
     ]
@@ -77,7 +77,7 @@ def measure_copies(
         if out is not None:
             (out / name).mkdir(parents=True, exist_ok=True)
             for path, copy in zip(files, copies, strict=True):
-                write_wav(out / name / f"{path.stem}.wav", copy, RATE)
+                write_wav(out / name / f"{path.stem}.wav", copy, SAMPLE_RATE)
         results.append(_measure(name, sounds, copies, centre))
     return results
 
@@ -86,10 +86,10 @@ def _measure(
     name: str, sounds: Sequence[Floats], copies: Sequence[Floats], centre: Floats
 ) -> Copies:
     errors = [
-        float(spectral(_tensor(copy), _tensor(sound), sample_rate=RATE)["mel"])
+        float(spectral(_tensor(copy), _tensor(sound), sample_rate=SAMPLE_RATE)["mel"])
         for copy, sound in zip(copies, sounds, strict=True)
     ]
-    audios = [Audio(copy, RATE) for copy in copies]
+    audios = [Audio(copy, SAMPLE_RATE) for copy in copies]
     return Copies(
         name,
         float(np.mean(errors)),
@@ -117,7 +117,7 @@ def hum(sounds: Sequence[Floats]) -> float:
     ]
     mean = torch.stack(logs).mean(0).numpy() * 10 / np.log(10)
     excess = mean - median_filter(mean, 51)
-    lines = np.arange(12, 120) * _LONG / _HOP
+    lines = np.arange(12, 120) * _LONG / HOP
     near = [excess[round(line) - 1 : round(line) + 2].max() for line in lines]
     return float(np.mean(near))
 
@@ -134,15 +134,15 @@ def _maker(name: str) -> Callable[[Floats], Floats]:
 def _read(path: Path) -> Floats:
     """Return whole frames of a recording, levelled."""
     try:
-        sound = level(np.array(Audio.open(path).mono().resample(RATE).samples))
+        sound = level(np.array(Audio.open(path).mono().resample(SAMPLE_RATE).samples))
     except ValueError as error:
         raise InputError(f"{path}: {error}; record it again") from None
     if len(sound) < _LONG:
+        seconds, least = len(sound) / SAMPLE_RATE, _LONG / SAMPLE_RATE
         raise InputError(
-            f"{path}: holds {len(sound) / RATE:.2f} s of sound, {_LONG / RATE:.2f} s are needed at "
-            "least; leave it out"
+            f"{path}: holds {seconds:.2f} s of sound, {least:.2f} s are needed; leave it out"
         )
-    return sound[: len(sound) // _HOP * _HOP]
+    return sound[: len(sound) // HOP * HOP]
 
 
 def _mel(sound: Floats) -> Floats:

@@ -8,7 +8,8 @@ import numpy as np
 from anamorph.audio import Audio
 from anamorph.errors import InputError
 from anamorph_training.data.perturbation import Perturbation, perturb
-from anamorph_training.evaluation.voice import RATE, analyse
+from anamorph_training.data.voices import SAMPLE_RATE
+from anamorph_training.evaluation.voice import analyse
 
 _TOLERANCE: Final = 0.01  # of the median that is asked for
 _MOST_ROUNDS: Final = 8
@@ -35,13 +36,13 @@ def move_pitch(sounds: Sequence[Audio], hertz: float) -> list[Audio]:
     Raises:
         InputError: One of them holds no voiced speech.
     """
-    samples = [np.array(audio.resample(RATE).samples) for audio in sounds]
+    samples = [np.array(audio.resample(SAMPLE_RATE).samples) for audio in sounds]
     factors = np.array([hertz / median_pitch([audio]) for audio in sounds])
     best, least = list(sounds), np.inf
     for _ in range(_MOST_ROUNDS):
         changes = [Perturbation(float(factor), 1.0, 0.0) for factor in factors]
         moved = [
-            Audio(perturb(one, RATE, [change])[0], RATE)
+            Audio(perturb(one, SAMPLE_RATE, [change])[0], SAMPLE_RATE)
             for one, change in zip(samples, changes, strict=True)
         ]
         measured = median_pitch(moved)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from anamorph.audio import Audio
 from anamorph.errors import InputError
 from anamorph_training.data.perturbation import load_world
+from anamorph_training.data.voices import SAMPLE_RATE
 
-RATE: Final = 22_050  # Hz, at which distortion and pitch are measured
 _DNSMOS_RATE: Final = 16_000
 _ORDER: Final = 24  # of the mel-cepstrum
 _WARPING: Final = 0.455  # of an all-pass filter at 22.05 kHz that comes near the mel scale
@@ -113,12 +113,12 @@ def analyse(audio: Audio) -> tuple[Floats, Floats]:
         InputError: No frame holds speech.
     """
     pyworld = load_world()
-    samples = audio.resample(RATE).samples.astype(np.float64)
+    samples = audio.resample(SAMPLE_RATE).samples.astype(np.float64)
     least, greatest = _PITCH_RANGE
     pitch, times = pyworld.harvest(
-        samples, RATE, f0_floor=least, f0_ceil=greatest, frame_period=_FRAME_MS
+        samples, SAMPLE_RATE, f0_floor=least, f0_ceil=greatest, frame_period=_FRAME_MS
     )
-    envelope = pyworld.cheaptrick(samples, pitch, times, RATE)
+    envelope = pyworld.cheaptrick(samples, pitch, times, SAMPLE_RATE)
     cepstrum = mel_cepstrum(envelope)
     power = np.log10(np.maximum(envelope.mean(1), 1e-16)) * 10
     speech = power > power.max() - _QUIET_DB

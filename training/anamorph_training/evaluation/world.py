@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from anamorph.audio import Audio
 from anamorph_training.data.perturbation import find_envelope, load_world
+from anamorph_training.data.voices import SAMPLE_RATE
 
-RATE: Final = 22_050  # Hz
 _COEFFICIENTS: Final = 36
 _QUIET: Final = 40.0  # dB below the loudest frame: no speech
 _MOST_FILES: Final = 60  # of a speaker, for the statistics
@@ -53,24 +53,26 @@ def convert(audio: Audio, source: Statistics, target: Statistics) -> Audio:
     world = load_world()
     samples = _samples(audio)
     pitch, times, code = _analyse(samples)
-    rest = world.d4c(samples, pitch, times, RATE)
+    rest = world.d4c(samples, pitch, times, SAMPLE_RATE)
     logs = np.log(np.maximum(pitch, 1))
     moved = np.exp((logs - source.pitch[0]) / source.pitch[1] * target.pitch[1] + target.pitch[0])
     ratio = target.envelope[1] / source.envelope[1]
     shaped = (code - source.envelope[0]) * ratio + target.envelope[0]
     n_fft = 2 * (rest.shape[1] - 1)
-    envelope = world.decode_spectral_envelope(np.ascontiguousarray(shaped), RATE, n_fft)
-    made = world.synthesize(np.where(pitch > 0, moved, 0), envelope, rest, RATE)[: len(samples)]
+    envelope = world.decode_spectral_envelope(np.ascontiguousarray(shaped), SAMPLE_RATE, n_fft)
+    made = world.synthesize(np.where(pitch > 0, moved, 0), envelope, rest, SAMPLE_RATE)[
+        : len(samples)
+    ]
     gain = np.sqrt(np.mean(samples**2) / max(float(np.mean(made**2)), 1e-12))
     made = made * min(float(gain), 0.99 / max(float(np.abs(made).max()), 1e-9))
-    return Audio(made.astype(np.float32), RATE)
+    return Audio(made.astype(np.float32), SAMPLE_RATE)
 
 
 def _samples(audio: Audio) -> Floats:
-    return np.array(audio.mono().resample(RATE).samples, np.float64)
+    return np.array(audio.mono().resample(SAMPLE_RATE).samples, np.float64)
 
 
 def _analyse(samples: Floats) -> tuple[Floats, Floats, Floats]:
     """Return pitch in Hz (0 unvoiced), times in seconds and coded envelope of frames."""
-    pitch, times, envelope = find_envelope(samples, RATE)
-    return pitch, times, load_world().code_spectral_envelope(envelope, RATE, _COEFFICIENTS)
+    pitch, times, envelope = find_envelope(samples, SAMPLE_RATE)
+    return pitch, times, load_world().code_spectral_envelope(envelope, SAMPLE_RATE, _COEFFICIENTS)
