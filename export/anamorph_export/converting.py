@@ -2,8 +2,7 @@
 
 import copy
 import datetime
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +16,9 @@ from anamorph.audio import Audio
 from anamorph.card import Card, Metric, Provenance
 from anamorph.errors import InputError
 from anamorph.loading import load_converter
-from anamorph.model_file import embed_card
 from anamorph_export import gate
 from anamorph_export.analysis import check_analysis
-from anamorph_export.deploying import Identity, Report, check_final, check_target, write_model
+from anamorph_export.deploying import Identity, Report, check_target, write_model
 from anamorph_export.exporting import MINIMUM_ONNXRUNTIME, to_onnx
 from anamorph_export.gate import Finding, Floats, GateError
 from anamorph_export.graphs import VoiceGraph, waveform_port
@@ -28,8 +26,8 @@ from anamorph_export.simplifying import round_to_half
 from anamorph_export.vocoding import (
     SAMPLE_TOLERANCE,
     analyse,
-    check_context,
     check_rounding,
+    gate_sound,
 )
 from anamorph_training.data.voices import HOP, SAMPLE_RATE, statistics_of
 from anamorph_training.networks.vocos import Vocoder
@@ -39,7 +37,6 @@ from anamorph_training.networks.voice_gan import VoiceGenerator, VoicePair
 GREATEST_DISTANCE_SHARE: Final = 0.8
 _N_FFT: Final = 1024
 _HOLDOUT: Final = "held-out recordings"
-_FULL_RANGE: Final = 2.0  # from -1 to 1
 
 Sounds = Sequence[NDArray[np.float32]]
 
@@ -143,11 +140,15 @@ def deploy_converter(
         round_to_half(part)
     rounded = VoiceGraph(*rounded_parts)
     report(check_rounding(trained, rounded, source[0][None]))
-    draft = converter_card(generator, vocoder, identity, provenance)
-    with tempfile.TemporaryDirectory(prefix="anamorph-export-") as folder:
-        data, card = gate_converter(
-            rounded, converter_onnx(rounded), draft, source, wanted, Path(folder), report
-        )
+    data, card = gate_sound(
+        rounded,
+        converter_onnx(rounded),
+        converter_card(generator, vocoder, identity, provenance),
+        [*unseen_waveforms(), source[0][None]],
+        check_runtime=lambda file: check_files(file, rounded, source[:2]),
+        check_quality=lambda file: check_quality(file, source, wanted),
+        report=report,
+    )
     write_model(target, data, force=force)
     return card
 
@@ -190,38 +191,6 @@ def converter_onnx(graph: VoiceGraph) -> bytes:
     return data
 
 
-def gate_converter(
-    reference: VoiceGraph,
-    data: bytes,
-    draft: Card,
-    source: Sounds,
-    wanted: Sounds,
-    folder: Path,
-    report: Callable[[Finding], None],
-) -> tuple[bytes, Card]:
-    """Put an exported converter through every check of its file.
-
-    Returns:
-        The file with its final card, and the card.
-
-    Raises:
-        GateError: A check failed.
-    """
-    report(gate.check_graph(data))
-    run = gate.open_run(data)
-    batches = [*unseen_waveforms(), source[0][None]]
-    finding, result = gate.check_parity(reference, run, batches, output_range=_FULL_RANGE)
-    report(finding)
-    file = folder / "candidate.onnx"
-    file.write_bytes(embed_card(data, draft))
-    report(check_context(file, draft))
-    report(check_files(file, reference, source[:2], folder))
-    finding, metrics = check_quality(file, source, wanted)
-    report(finding)
-    card = replace(draft, gate=result, metrics=metrics)
-    return check_final(embed_card(data, card), folder, report)
-
-
 def unseen_waveforms() -> list[Floats]:
     """Return noise of several lengths and batch sizes: float32 (batch, samples)."""
     generator = np.random.default_rng(20_000)
@@ -229,8 +198,11 @@ def unseen_waveforms() -> list[Floats]:
     return [generator.normal(0, 0.05, shape).astype(np.float32) for shape in shapes]
 
 
-def check_files(file: Path, reference: VoiceGraph, sounds: Sounds, folder: Path) -> Finding:
-    """Refuse a file that the runtime turns into other sounds than PyTorch does."""
+def check_files(file: Path, reference: VoiceGraph, sounds: Sounds) -> Finding:
+    """Refuse a file that the runtime turns into other sounds than PyTorch does.
+
+    What it reads and writes lies beside the file.
+    """
     import soundfile
 
     converter = load_converter(file, device="cpu", threads=torch.get_num_threads())
@@ -240,7 +212,7 @@ def check_files(file: Path, reference: VoiceGraph, sounds: Sounds, folder: Path)
         expected = gate.answer(reference, sound[None])[0]
         quiet = min(1.0, 0.4 / max(float(np.abs(expected).max()), 1e-9))  # below the limiter
         expected = gate.answer(reference, quiet * sound[None])[0]
-        source, target = folder / f"{number}.wav", folder / f"{number}-converted.wav"
+        source, target = (file.with_name(f"{number}{end}.wav") for end in ("", "-converted"))
         soundfile.write(source, quiet * sound, SAMPLE_RATE, subtype="FLOAT")
         converter.convert_file(source, target, gain_db=0.0, chunk=context + 4 * HOP, force=True)
         made = Audio.open(target).samples

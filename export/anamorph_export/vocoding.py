@@ -88,10 +88,15 @@ def deploy_vocoder(
     round_to_half(rounded_network)
     rounded = VocoderGraph(rounded_network)
     report(check_rounding(trained, rounded, mels[0][None]))
-    data = vocoder_onnx(rounded)
-    draft = vocoder_card(network, identity, provenance)
-    with tempfile.TemporaryDirectory(prefix="anamorph-export-") as folder:
-        data, card = gate_vocoder(rounded, data, draft, held, Path(folder), report)
+    data, card = gate_sound(
+        rounded,
+        vocoder_onnx(rounded),
+        vocoder_card(network, identity, provenance),
+        [*unseen_mels(), mels[0][None]],
+        check_runtime=lambda file: check_chunks(file, rounded, mels),
+        check_quality=lambda file: check_quality(file, held),
+        report=report,
+    )
     write_model(target, data, force=force)
     return card
 
@@ -134,15 +139,26 @@ def vocoder_onnx(graph: VocoderGraph) -> bytes:
     return data
 
 
-def gate_vocoder(
-    reference: VocoderGraph,
+def gate_sound(
+    reference: nn.Module,
     data: bytes,
     draft: Card,
-    held: Sounds,
-    folder: Path,
-    report: Callable[[Finding], None],
+    batches: Sequence[Floats],
+    *,
+    check_runtime: Callable[[Path], Finding],
+    check_quality: Callable[[Path], tuple[Finding, tuple[Metric, ...]]],
+    report: Report,
 ) -> tuple[bytes, Card]:
-    """Put an exported vocoder through every check of its file.
+    """Put an exported graph that makes sound through every check of its file.
+
+    Args:
+        reference: The same graph in PyTorch.
+        data: The ONNX file, without a card.
+        draft: The card that it claims.
+        batches: Unseen inputs of several sizes and batch sizes.
+        check_runtime: Of a file, against PyTorch.
+        check_quality: Of a file, on what was held out.
+        report: Told of each check that is passed.
 
     Returns:
         The file with its final card, and the card.
@@ -152,19 +168,17 @@ def gate_vocoder(
     """
     report(gate.check_graph(data))
     run = gate.open_run(data)
-    mels = [analyse(sound) for sound in held]
-    finding, result = gate.check_parity(
-        reference, run, [*unseen_mels(), mels[0][None]], output_range=_FULL_RANGE
-    )
+    finding, result = gate.check_parity(reference, run, batches, output_range=_FULL_RANGE)
     report(finding)
-    file = folder / "candidate.onnx"
-    file.write_bytes(embed_card(data, draft))
-    report(check_context(file, draft))
-    report(check_chunks(file, reference, mels))
-    finding, metrics = check_quality(file, held)
-    report(finding)
-    card = replace(draft, gate=result, metrics=metrics)
-    return check_final(embed_card(data, card), folder, report)
+    with tempfile.TemporaryDirectory(prefix="anamorph-export-") as folder:
+        file = Path(folder) / "candidate.onnx"
+        file.write_bytes(embed_card(data, draft))
+        report(check_context(file, draft))
+        report(check_runtime(file))
+        finding, metrics = check_quality(file)
+        report(finding)
+        card = replace(draft, gate=result, metrics=metrics)
+        return check_final(embed_card(data, card), Path(folder), report)
 
 
 def unseen_mels() -> list[Floats]:

@@ -115,7 +115,7 @@ def test_a_false_alignment_or_context_is_refused(tmp_path: Path) -> None:
     lie = replace(truth, alignment=100)
     file.write_bytes(embed_card(data, lie))
     with pytest.raises(GateError, match="files: the runtime's sound, in chunks, differs"):
-        converting.check_files(file, graph, sounds(1, seconds=2), tmp_path)
+        converting.check_files(file, graph, sounds(1, seconds=2))
     assert truth.context_before is not None
     lie = replace(truth, context_before=truth.context_before - 1)
     file.write_bytes(embed_card(data, lie))
