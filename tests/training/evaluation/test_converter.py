@@ -38,6 +38,8 @@ def test_converters_stand_beside_what_is_unconverted_and_world(
     assert main(["evaluate", "converter", *arguments, "--sheet", str(sheet)]) == 0
     assert "unconverted" in capsys.readouterr().out
     assert Picture.open(sheet).pixels.shape[0] > 2 * 256  # two sentences, drawn
+    assert main(["evaluate", "converter", *arguments, "--without", "b", "--json"]) == 0
+    assert [row["files"] for row in json.loads(capsys.readouterr().out)] == [1, 1]
 
 
 def test_world_needs_both_speakers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,8 +110,9 @@ def test_the_command_measures_folders(
     assert [row["name"] for row in report["files"]] == ["a", "b"]
     assert 1 <= report["mean"]["dnsmos"] <= 5
     assert figure.stat().st_size > 1000
-    assert main(["evaluate", "voice", "--converted", one, "--target", other]) == 0
-    assert "mean" in capsys.readouterr().out
+    arguments = ["--converted", one, "--target", other, "--without", "b"]
+    assert main(["evaluate", "voice", *arguments]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == ["a", "mean"]
 
 
 @pytest.mark.slow

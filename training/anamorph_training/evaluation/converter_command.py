@@ -69,6 +69,7 @@ def converter(
     model: _Models = (),
     source: _Folders,
     target: Path,
+    without: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     world_source: Path | None = None,
     world_target: Path | None = None,
     vocoder: str = "vocoder-22k",
@@ -85,6 +86,8 @@ def converter(
         source: Folder of recordings of one speaker; repeat for several speakers.
         target: Folder of recordings by the speaker who is wanted. What has the same name as a
             recording of a source is the same sentence.
+        without: Leave out recordings of this name from every source, such as 'lesson-*';
+            repeatable.
         world_source: Also convert by WORLD, with the statistics of these recordings of the source.
         world_target: Likewise of the target.
         vocoder: Zoo name, file or run of the vocoder that runs are heard through.
@@ -95,7 +98,8 @@ def converter(
 
     Raises:
         InputError: A folder holds no recordings, two of one name, one of them no speech, or a
-            model is no voice converter; or --out is given for two sources of one name.
+            model is no voice converter; or --out is given for two sources of one name, or there
+            is nothing that --without leaves out, or leaves.
         OutputError: The sheet cannot be written; said before anything is measured.
         UnavailableError: The extra evaluate is not installed.
     """
@@ -105,7 +109,8 @@ def converter(
         raise UsageError("--source is needed: a folder of recordings of one speaker")
     if (world_source is None) != (world_target is None):
         raise UsageError("--world-source and --world-target go together")
-    *files, wanted_files = find_sentences([*source, target])
+    files = find_sentences(source, without=without)
+    (wanted_files,) = find_sentences([target])
     if out is not None:
         _check_names(source)
     methods: dict[str, _Method] = {}

@@ -1,28 +1,49 @@
 """Recordings to be measured: within a folder, a name stands for one sentence."""
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from anamorph.errors import InputError
 from anamorph_training.data.recordings import find_recordings
 
 
-def find_sentences(folders: Sequence[Path]) -> list[list[Path]]:
+def find_sentences(folders: Sequence[Path], *, without: Sequence[str] = ()) -> list[list[Path]]:
     """Return the recordings below each folder, sorted by relative name.
 
+    Args:
+        folders: To search.
+        without: Patterns of names, without suffix, of recordings to leave out.
+
     Raises:
-        InputError: A folder holds no recording, or two that differ in folder or suffix alone.
+        InputError: A folder holds no recording, or two that differ in folder or suffix alone; or a
+            pattern fits no recording, or all of a folder are left out.
     """
-    found = []
-    for folder in folders:
-        files = find_recordings([folder])
-        known: dict[str, Path] = {}
-        for path in files:
-            if path.stem in known:
-                raise InputError(
-                    f"{path}: has the name of {known[path.stem]}, and a name stands for one "
-                    "sentence; rename one, or measure their folders one at a time"
-                )
-            known[path.stem] = path
-        found.append(files)
-    return found
+    found = [find_recordings([folder]) for folder in folders]
+    for files in found:
+        _check_names(files)
+    names = [path.stem for files in found for path in files]
+    for pattern in without:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise InputError(
+                f"--without {pattern}: fits no recording; the first is named {names[0]}"
+            )
+    kept = [
+        [path for path in files if not any(fnmatchcase(path.stem, one) for one in without)]
+        for files in found
+    ]
+    for folder, files in zip(folders, kept, strict=True):
+        if not files:
+            raise InputError(f"{folder}: --without leaves nothing of it; leave out fewer")
+    return kept
+
+
+def _check_names(files: Sequence[Path]) -> None:
+    known: dict[str, Path] = {}
+    for path in files:
+        if path.stem in known:
+            raise InputError(
+                f"{path}: has the name of {known[path.stem]}, and a name stands for one sentence; "
+                "rename one, or measure their folders one at a time"
+            )
+        known[path.stem] = path

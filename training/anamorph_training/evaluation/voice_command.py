@@ -25,6 +25,7 @@ def voice(
     converted: Path,
     target: Path,
     source: Path | None = None,
+    without: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     figure: Path | None = None,
     json: Annotated[bool, _SWITCH] = False,
 ) -> None:
@@ -38,18 +39,21 @@ def voice(
         converted: Folder of converted recordings.
         target: Folder of recordings by the speaker who is wanted.
         source: Folder of recordings by the speaker who spoke, for the similarity to it.
+        without: Leave out converted and source recordings of this name, such as 'lesson-*';
+            repeatable.
         figure: Also write this PNG: every recording by its similarities, and pitches.
         json: Print one JSON object instead of a table.
 
     Raises:
-        InputError: A folder holds no recordings, two of one name, or one of them no speech.
+        InputError: A folder holds no recordings, two of one name, or one of them no speech; or
+            there is nothing that --without leaves out, or leaves.
         OutputError: The figure cannot be written; said before anything is measured.
         UnavailableError: The extra evaluate is not installed.
     """
     if figure is not None:
         check_sheet(figure)
-    files = find_sentences([converted, target, *([source] if source else [])])
-    made, wanted, *spoken = (measure_files(one) for one in files)
+    files = find_sentences([converted, *([source] if source else [])], without=without)
+    made, wanted, *spoken = map(measure_files, (files[0], *find_sentences([target]), *files[1:]))
     scores = score(made, wanted, *spoken)
     if figure is not None:
         draw(figure, scores, wanted)
