@@ -196,15 +196,7 @@ def _as_part(made: "Provenance") -> "Ancestor":
     """Tell of a network that becomes part of a file beside the one that the run trained."""
     from anamorph.card import Ancestor
 
-    return Ancestor(
-        recipe=made.recipe,
-        steps=made.steps,
-        cpu_hours=made.cpu_hours,
-        gpu_hours=made.gpu_hours,
-        datasets=made.datasets,
-        code_revision=made.code_revision,
-        start=made.start,
-    )
+    return msgspec.convert(made, Ancestor, from_attributes=True)
 
 
 def _model_name(name: str) -> str:
