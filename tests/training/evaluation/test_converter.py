@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.runtime.tiny_voices import tiny_converter
+from tests.runtime.tiny_voices import tiny_converter, tiny_vocoder
 from tests.training.conftest import spoken_wave
 
 from anamorph.audio import Audio
@@ -61,6 +61,26 @@ def test_sources_that_would_replace_each_other_are_refused(
     said = " ".join(capsys.readouterr().err.split())
     assert f"{folders[1]}: has the name of {folders[0]}" in said
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["converter", "vocoder"])
+def test_models_of_one_name_are_refused(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pyworld", reason="the extra evaluate is not installed")
+    write_wav(tmp_path / "001.wav", spoken_wave(0, seconds=0.5), RATE)
+    make = tiny_converter if command == "converter" else tiny_vocoder
+    folders = tmp_path / "one", tmp_path / "other"
+    arguments: list[str] = []
+    for folder in folders:
+        folder.mkdir()
+        arguments += ["-m", str(make(folder / "near.onnx"))]
+    options = ["--source", "--target"] if command == "converter" else ["--data"]
+    for option in options:
+        arguments += [option, str(tmp_path)]
+    assert main(["evaluate", command, *arguments]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"--model {folders[1] / 'near.onnx'}: two are named near" in said
 
 
 def test_world_moves_pitch_to_the_targets(tmp_path: Path) -> None:

@@ -243,10 +243,11 @@ def _open(models: Sequence[str], vocoder: str) -> dict[str, _Method]:
     """Return what converts a recording, by the name of its file or run."""
     methods: dict[str, _Method] = {}
     for name in models:
-        if Path(name).is_dir():
-            methods[Path(name).name] = open_run(Path(name), vocoder)
-        else:
-            methods[Path(name).stem] = load_converter(name).convert
+        run = Path(name).is_dir()
+        method = Path(name).name if run else Path(name).stem
+        if method in methods:
+            raise UsageError(f"--model {name}: two are named {method}; rename one of them")
+        methods[method] = open_run(Path(name), vocoder) if run else load_converter(name).convert
     return methods
 
 

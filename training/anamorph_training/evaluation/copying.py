@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import anamorph
 from anamorph.audio import Audio
-from anamorph.errors import InputError
+from anamorph.errors import InputError, UsageError
 from anamorph.vocoder import Vocoder
 from anamorph_training.data.recordings import level
 from anamorph_training.data.speech import write_wav
@@ -57,8 +57,13 @@ def measure_copies(
 
     Raises:
         InputError: A model is no vocoder, or a recording holds no speech or less than 0.19 s.
+        UsageError: Two models have one name.
     """
-    makers = {Path(name).stem: _maker(name) for name in models}
+    makers: dict[str, Callable[[Floats], Floats]] = {}
+    for model in models:
+        if Path(model).stem in makers:
+            raise UsageError(f"--model {model}: two are named {Path(model).stem}; rename one")
+        makers[Path(model).stem] = _maker(model)
     sounds = [_read(path) for path in files]
     speakers = [embed(Audio(sound, SAMPLE_RATE)) for sound in sounds]
     centre = np.mean(speakers, axis=0)
