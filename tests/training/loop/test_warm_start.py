@@ -16,7 +16,7 @@ from anamorph.card import Ancestor
 from anamorph.errors import InputError
 from anamorph.picture import Picture
 from anamorph_training.loop.checkpoints import load_ema, save_checkpoint
-from anamorph_training.loop.warm_start import describe_start, load_weights
+from anamorph_training.loop.warm_start import describe_start, load_weights, take_over_critic
 from anamorph_training.networks.repsr import RepSR
 from anamorph_training.onnx_weights import load_vocoder
 from anamorph_training.recipes import vocoder
@@ -135,3 +135,17 @@ def test_what_is_no_start_is_refused(tmp_path: Path) -> None:
         describe_start(Path("photo-x4"), tmp_path)
     with pytest.raises(InputError, match="no such folder; give the folder of a run, or a vocoder"):
         describe_start(Path("nowhere"), tmp_path)
+
+
+def test_discriminators_go_over_whole_or_not_at_all(tmp_path: Path) -> None:
+    theirs, said = torch.nn.Linear(3, 2), list[str]()
+    save_checkpoint(tmp_path / "run", 1, {"discriminator": theirs.state_dict()})
+    mine = torch.nn.Linear(3, 2)
+    take_over_critic(tmp_path / "run", mine, report=said.append)
+    assert torch.equal(mine.weight, theirs.weight)
+    other, zoo = torch.nn.Linear(3, 4), Path("vocoder-22k")
+    before = other.weight.detach().clone()
+    for start in (tmp_path / "run", zoo):
+        take_over_critic(start, other, report=said.append)
+        assert torch.equal(other.weight, before)
+    assert ["taken over" in line for line in said] == [True, False, False]

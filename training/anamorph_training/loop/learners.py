@@ -15,7 +15,7 @@ from anamorph_training.loop.checkpoints import Part, Resumed
 from anamorph_training.loop.keeping import resume
 from anamorph_training.loop.optimizers import Method, make_optimizers, number
 from anamorph_training.loop.provenance import Record
-from anamorph_training.loop.warm_start import take_over
+from anamorph_training.loop.warm_start import take_over, take_over_critic
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -151,6 +151,7 @@ def resume_learners(
     ancestor: Record | None,
     *,
     report: Callable[[str], None],
+    take_critic: bool = False,
 ) -> tuple[Resumed, Record | None]:
     """Go on from the run's checkpoint, or begin with another run's weights.
 
@@ -160,6 +161,7 @@ def resume_learners(
         choice: A recipe's configuration.
         ancestor: The run that it begins with, as `describe_start` returns it.
         report: Told in one line each.
+        take_critic: Also begin with the other run's discriminators, where it has any that fit.
 
     Returns:
         Where it goes on, and the run that it began with.
@@ -169,4 +171,6 @@ def resume_learners(
         return resumed, (resumed.record or {}).get("start")
     if choice.start:
         take_over(choice.start, learners.network, learners.average, report=report)
+        if take_critic:
+            take_over_critic(choice.start, learners.discriminator, report=report)
     return resumed, ancestor

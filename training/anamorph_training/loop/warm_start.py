@@ -103,6 +103,27 @@ def take_over(
     report(f"{run}: its weights are taken over; fresh are: {', '.join(fresh) or 'none'}")
 
 
+def take_over_critic(run: Path, critic: nn.Module, *, report: Callable[[str], None]) -> None:
+    """Begin with another run's discriminators, if it is a run and all of their weights fit.
+
+    Args:
+        run: Folder of the other run, or the zoo name or file of a vocoder, which has none.
+        critic: Changed in place.
+        report: Told in one line.
+    """
+    found = load_checkpoint(run) if run.is_dir() else None
+    weights = found[1].get("discriminator", {}) if found else {}
+    shapes, own_shapes = (
+        {name: value.shape for name, value in state.items()}
+        for state in (weights, critic.state_dict())
+    )
+    if shapes != own_shapes:
+        report(f"{run}: has no discriminators that fit; they begin fresh")
+        return
+    critic.load_state_dict(weights)
+    report(f"{run}: its discriminators are taken over")
+
+
 def describe_start(start: Path | None, run: Path) -> Record | None:
     """Return the fields of `anamorph.card.Ancestor` for the checkpoint that a run begins with.
 

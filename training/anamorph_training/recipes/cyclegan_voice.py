@@ -69,6 +69,8 @@ class Config(RunOptions):
     """Also train on recordings that are too few, clipped, noisy, or by several speakers."""
     start: Path | None = None
     """Run whose generators to begin with, wherever their weights fit."""
+    start_judges: bool = False
+    """Also begin with that run's discriminators; it has the same voices."""
     vocoder: str | Path = ""  # no mere str: what paths may hold decides no weights
     """Vocoder that samples are heard through, a name or a path; without it Griffin-Lim."""
     source_name: str = "own recordings"
@@ -286,7 +288,9 @@ def train(config: Config, out: Path) -> None:
     progress = Progress(config.steps)
     pair, judges = build(config), VoiceJudges(channels=config.discriminator_channels)
     both = set_up_learners(fabric, pair, judges, config)
-    resumed, ancestor = resume_learners(out, both, config, ancestor, report=progress.say)
+    resumed, ancestor = resume_learners(
+        out, both, config, ancestor, report=progress.say, take_critic=config.start_judges
+    )
     effort = Effort(resumed.spent, gpus=count_gpus(fabric))
     source, target = _prepare(config, files, progress)
     keeper = _keep(out, config, (source, target), resumed, ancestor)

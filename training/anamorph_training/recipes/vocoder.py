@@ -261,7 +261,9 @@ def train(config: Config, out: Path) -> None:
     open_run(out, RECIPE, config)
     progress = Progress(config.steps)
     both = set_up_learners(fabric, build(config), _build_discriminator(config), config)
-    resumed, ancestor = resume_learners(out, both, config, ancestor, report=progress.say)
+    resumed, ancestor = resume_learners(
+        out, both, config, ancestor, report=progress.say, take_critic=True
+    )
     effort = Effort(resumed.spent, gpus=count_gpus(fabric))
     speech, draw = _prepare(config, files, progress)
     keeper = _keep(out, config, speech, resumed, ancestor, voice)
