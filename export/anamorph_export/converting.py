@@ -243,8 +243,8 @@ def check_quality(file: Path, source: Sounds, wanted: Sounds) -> tuple[Finding, 
     if not after <= allowed:
         raise GateError(
             f"quality: the average spectrum of {len(made)} converted recordings is {after:.3f} "
-            f"from the target's, the source's is {before:.3f}; {allowed:.3f} is allowed; train "
-            "longer"
+            f"from the target's, the source's is {before:.3f}; {allowed:.3f} is allowed; give "
+            "it a vocoder of its own (anamorph train vocoder --voice RUN), or train longer"
         )
     metric = Metric(
         name="average_spectrum_distance",

@@ -114,6 +114,7 @@ class Ancestor(Struct, frozen=True):
         code_revision: Of the code that ran it.
         start: The run whose weights it began with itself.
         checkpoint: SHA-256 of the file of those weights.
+        voice: The converter whose output it learnt from, of a vocoder.
     """
 
     recipe: str
@@ -124,6 +125,7 @@ class Ancestor(Struct, frozen=True):
     code_revision: str = ""
     start: "Ancestor | None" = None
     checkpoint: str = ""
+    voice: "Ancestor | None" = None
 
 
 class Provenance(Struct, frozen=True):
@@ -140,6 +142,7 @@ class Provenance(Struct, frozen=True):
     date: str = ""
     start: Ancestor | None = None
     parts: tuple[Ancestor, ...] = ()
+    voice: Ancestor | None = None
 
 
 class Gate(Struct, frozen=True):

@@ -79,6 +79,8 @@ def _provenance(card: Card) -> Iterator[tuple[str, str]]:
     yield "", ", ".join(f"{key}={value}" for key, value in made.config.items())
     if made.start is not None:
         yield "began with", _ancestor(made.start)
+    if made.voice is not None:
+        yield "taught by", _ancestor(made.voice)
     for part in made.parts:
         yield "contains", _ancestor(part)
     for dataset in made.datasets:
@@ -88,4 +90,5 @@ def _provenance(card: Card) -> Iterator[tuple[str, str]]:
 
 def _ancestor(one: Ancestor) -> str:
     before = "" if one.start is None else f"; before that {_ancestor(one.start)}"
-    return f"recipe {one.recipe}, {one.steps} steps, {one.cpu_hours:.2f} CPU-hours{before}"
+    taught = "" if one.voice is None else f"; taught by {_ancestor(one.voice)}"
+    return f"recipe {one.recipe}, {one.steps} steps, {one.cpu_hours:.2f} CPU-hours{taught}{before}"
