@@ -7,16 +7,24 @@ import pytest
 import torch
 from tests.training.conftest import spoken_wave
 
+from anamorph.card import Dataset
 from anamorph.errors import InputError, UnavailableError
 from anamorph_training.data import perturbation
 from anamorph_training.data.disguise import add_noise, transplant
-from anamorph_training.data.perturbation import Perturbation, draw_perturbation, perturb
-from anamorph_training.data.recordings import find_recordings
+from anamorph_training.data.perturbation import (
+    Perturbation,
+    draw_perturbation,
+    find_envelope,
+    perturb,
+    prepare_copies,
+)
+from anamorph_training.data.recordings import Recording, find_recordings
 from anamorph_training.data.speech import write_wav
 from anamorph_training.data.voices import (
     STATISTICS,
     Crops,
     Disguise,
+    Utterance,
     Voice,
     draw_crops,
     draw_mask,
@@ -178,3 +186,37 @@ def test_only_copies_are_disguised(tmp_path: Path) -> None:
     assert torch.equal(plain.target[0], noisy.target[0])  # what is drawn first
     assert not torch.equal(plain.target_copy[0], transplanted.target_copy[0])
     assert (noisy.target_copy[0] >= plain.target_copy[0]).all()
+
+
+def test_copies_far_in_pitch_are_drawn_more_often() -> None:
+    shifts = np.array([-0.5, 0.1, 0.25])
+    marked = tuple(np.full((80, 40), float(index), np.float16) for index in range(3))
+    silence = Recording(np.zeros(40 * 256, np.int16), 11025.0, Path("silence"))
+    one = Utterance(marked[0], marked, np.zeros(STATISTICS, np.float32), silence, shifts)
+    given = Voice([one], [], Dataset(name="marks", licence="CC0-1.0", digest="0" * 64, items=1))
+
+    def shares(far: float) -> list[float]:
+        drawn = draw_crops(
+            0, source=given, target=given, batch=2000, frames=8, seed=1, disguise=Disguise(far=far)
+        )
+        return [float((drawn.target_copy[:, 0, 0] == index).float().mean()) for index in range(3)]
+
+    assert shares(0.0) == pytest.approx([1 / 3] * 3, abs=0.04)
+    assert shares(2.0) == pytest.approx(list(shifts**2 / np.sum(shifts**2)), abs=0.04)
+
+
+def test_shifts_are_those_of_the_copies_pitch(tmp_path: Path) -> None:
+    pytest.importorskip("pyworld")
+    one = voice(tmp_path / "a", count=2, variants=3, seconds=2.0).training[0]
+    (copies,) = prepare_copies(
+        [one.recording], sample_rate=RATE, variants=3, cache=tmp_path / "a" / "cache", report=str
+    )
+
+    def median_pitch(recording: Recording) -> float:
+        samples = recording.cut(0, len(recording.samples)).astype(np.float64)
+        pitch, _, _ = find_envelope(samples, RATE)
+        return float(np.median(pitch[pitch > 0]))
+
+    own = median_pitch(one.recording)
+    found = [np.log(median_pitch(copy.recording) / own) for copy in copies]
+    np.testing.assert_allclose(one.shifts, found, atol=0.03)

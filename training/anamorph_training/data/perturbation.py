@@ -46,6 +46,19 @@ class Perturbation:
     tilt_db: float
 
 
+@dataclass(frozen=True)
+class Copy:
+    """A perturbed copy of a recording.
+
+    Attributes:
+        recording: As long as what it copies.
+        change: What was changed.
+    """
+
+    recording: Recording
+    change: Perturbation
+
+
 def draw_perturbation(generator: np.random.Generator) -> Perturbation:
     """Draw one at random."""
     pitch, formants = (
@@ -131,7 +144,7 @@ def prepare_copies(
     variants: int,
     cache: Path,
     report: Callable[[str], None],
-) -> list[list[Recording]]:
+) -> list[list[Copy]]:
     """Perturb recordings, or find them perturbed, and memory-map them.
 
     Args:
@@ -142,13 +155,13 @@ def prepare_copies(
         report: Told of progress, one line each.
 
     Returns:
-        For each recording its copies, as long as itself.
+        For each recording its copies.
 
     Raises:
         UnavailableError: pyworld is not installed.
     """
     load_world()
-    prepared: list[list[Recording]] = []
+    prepared: list[list[Copy]] = []
     work = partial(_load, sample_rate=sample_rate, variants=variants, cache=cache)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         for copies in pool.map(work, recordings):
@@ -158,16 +171,19 @@ def prepare_copies(
     return prepared
 
 
-def _load(recording: Recording, *, sample_rate: int, variants: int, cache: Path) -> list[Recording]:
+def _load(recording: Recording, *, sample_rate: int, variants: int, cache: Path) -> list[Copy]:
     digest = hashlib.sha256(recording.samples.tobytes()).hexdigest()
+    generator = np.random.default_rng(list(bytes.fromhex(digest[:32])))
+    changes = [draw_perturbation(generator) for _ in range(variants)]
     key = f"{_CACHE_VERSION}\0{digest}\0{sample_rate}\0{variants}"
     file = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.world.npy"
     if not file.exists():
-        generator = np.random.default_rng(list(bytes.fromhex(digest[:32])))
-        changes = [draw_perturbation(generator) for _ in range(variants)]
         copies = perturb(recording.cut(0, len(recording.samples)), sample_rate, changes)
         save_array(file, np.rint(np.stack(copies) * _FULL_SCALE).astype(np.int16))
-    return [Recording(one, recording.bandwidth, recording.source) for one in map_array(file)]
+    return [
+        Copy(Recording(one, recording.bandwidth, recording.source), change)
+        for one, change in zip(map_array(file), changes, strict=True)
+    ]
 
 
 def _read_between(

@@ -15,7 +15,7 @@ from anamorph.card import Dataset
 from anamorph.errors import InputError
 from anamorph_training.data.arrays import map_array, save_array
 from anamorph_training.data.disguise import add_noise, transplant
-from anamorph_training.data.perturbation import prepare_copies
+from anamorph_training.data.perturbation import Copy, prepare_copies
 from anamorph_training.data.recordings import (
     Recording,
     held_out,
@@ -45,12 +45,14 @@ class Utterance:
         copies: Of the same shape: the same words at the same time in voices that nobody has.
         statistics: float32 (160,): mean and spread of each band over the recording, scaled.
         recording: Where it comes from.
+        shifts: float64 (copies,), of each copy the natural log of its pitch over its recording's.
     """
 
     mel: Mel
     copies: tuple[Mel, ...]
     statistics: NDArray[np.float32]
     recording: Recording
+    shifts: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def prepare_voice(
             "held out; give more"
         )
     check(recordings)
-    copies: list[list[Recording]] = [[] for _ in recordings]
+    copies: list[list[Copy]] = [[] for _ in recordings]
     if variants:
         copies = prepare_copies(
             recordings, sample_rate=SAMPLE_RATE, variants=variants, cache=cache, report=report
@@ -145,10 +147,14 @@ class Disguise:
         transplanted: Share of them that take on the average spectrum of an utterance of the other
             side, wholly or in part.
         noisy: Share of them that noise is added to.
+        far: Power of its shift in pitch that a copy's chance to be drawn is proportional to. The
+            network cannot know the shift, so it guesses one between what it hears and the
+            voice's own pitch; the farther copies are, the nearer to the latter.
     """
 
     transplanted: float = 0.0
     noisy: float = 0.0
+    far: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -256,7 +262,7 @@ class _Cutter:
         generator = self.generator
         if not one.copies:
             return one.mel[:, start : start + self.frames].astype(np.float32)
-        copy = one.copies[int(generator.integers(len(one.copies)))]
+        copy = one.copies[self._choose(one)]
         cut = copy[:, start : start + self.frames].astype(np.float32)
         if generator.random() < self.disguise.transplanted:
             other = others[int(generator.integers(len(others)))]
@@ -266,10 +272,19 @@ class _Cutter:
             cut = add_noise(cut, generator)
         return cut
 
+    def _choose(self, one: Utterance) -> int:
+        """Return which copy of an utterance to draw."""
+        if not self.disguise.far:
+            return int(self.generator.integers(len(one.copies)))
+        chances = np.maximum(np.abs(one.shifts), 1e-3) ** self.disguise.far
+        return int(self.generator.choice(len(chances), p=chances / chances.sum()))
 
-def _analyse(recording: Recording, copies: Sequence[Recording], cache: Path) -> Utterance:
-    mel, *others = (_mel(one, cache) for one in (recording, *copies))
-    return Utterance(mel, tuple(others), statistics_of(mel), recording)
+
+def _analyse(recording: Recording, copies: Sequence[Copy], cache: Path) -> Utterance:
+    mel = _mel(recording, cache)
+    shifts = np.log([copy.change.pitch for copy in copies])
+    others = tuple(_mel(copy.recording, cache) for copy in copies)
+    return Utterance(mel, others, statistics_of(mel), recording, shifts)
 
 
 def _mel(recording: Recording, cache: Path) -> Mel:

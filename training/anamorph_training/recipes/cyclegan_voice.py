@@ -101,6 +101,9 @@ class Config(RunOptions):
     """Share of copies that are given the average spectrum of somebody's on the other side."""
     noisy: Share = 0.3
     """Share of copies that noise is added to."""
+    far_copies: Weight = 2.0
+    """Power of its shift in pitch that a copy's chance to be drawn is proportional to; more keeps
+    less of a stranger's pitch."""
     batch: Positive = 8
     """Crops of each voice per step."""
     frames: Positive = 96
@@ -302,7 +305,7 @@ def train(config: Config, out: Path) -> None:
         batch=config.batch,
         frames=config.frames,
         seed=config.seed,
-        disguise=Disguise(config.transplanted, config.noisy),
+        disguise=Disguise(config.transplanted, config.noisy, config.far_copies),
     )
 
     with (
