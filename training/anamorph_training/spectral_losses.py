@@ -89,3 +89,33 @@ def average_spectrum_error(fake: Tensor, real: Tensor, *, n_fft: int = 4096) -> 
     with torch.no_grad():
         theirs = log_amplitude(magnitude(real, n_fft, n_fft // 4)).mean((0, 2))
     return l1(log_amplitude(magnitude(fake, n_fft, n_fft // 4)).mean((0, 2)), theirs)
+
+
+def harmonic_error(
+    fake: Tensor,
+    real: Tensor,
+    *,
+    sample_rate: int,
+    n_fft: int = 4096,
+    greatest: float = 1500.0,
+) -> Tensor:
+    """Compare magnitudes of low frequencies over windows that last many periods of a voice.
+
+    A spectrogram says nothing of phases. Where those of low harmonics do not go on from frame to
+    frame, a voice is rough; in a long window its harmonics are then smeared.
+
+    Args:
+        fake: float32 (batch, samples).
+        real: Of the same shape.
+        sample_rate: Hz.
+        n_fft: Samples per frame; frames are an eighth of it apart.
+        greatest: Hz, of what is compared.
+
+    Returns:
+        Norm of the difference of magnitudes over that of the real ones.
+    """
+    bins = 1 + int(greatest * n_fft / sample_rate)
+    mine = magnitude(fake, n_fft, n_fft // 8)[:, :bins]
+    with torch.no_grad():
+        theirs = magnitude(real, n_fft, n_fft // 8)[:, :bins]
+    return (mine - theirs).norm() / theirs.norm().clamp(min=1e-6)

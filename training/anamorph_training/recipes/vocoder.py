@@ -51,7 +51,7 @@ from anamorph_training.networks.waveform_discriminators import (
 )
 from anamorph_training.options import Extent, Positive, Rate, RunOptions, Share, Weight
 from anamorph_training.spectra import limit_bandwidth, log_mel
-from anamorph_training.spectral_losses import average_spectrum_error, spectral
+from anamorph_training.spectral_losses import average_spectrum_error, harmonic_error, spectral
 
 RECIPE: Final = "vocoder"
 SAMPLE_RATE: Final = 22_050  # Hz; with the hop, what HiFi-GAN's mel is defined at
@@ -128,6 +128,8 @@ class Config(RunOptions):
     """Of spectral convergence, and of the mean absolute difference of log magnitudes."""
     tone_weight: Weight = 0.0
     """Of the mean absolute difference of log magnitudes averaged over the batch: against hum."""
+    harmonic_weight: Weight = 0.0
+    """Of the convergence of low harmonics over long windows: against roughness."""
     adversarial_weight: Weight = 1.0
     """Of the squared error of passing for a recording."""
     matching_weight: Weight = 8.0
@@ -217,6 +219,9 @@ def _compare(config: Config, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     if config.tone_weight:
         terms["tone"] = average_spectrum_error(fake, real)
         loss = loss + config.tone_weight * terms["tone"]
+    if config.harmonic_weight:
+        terms["harmonic"] = harmonic_error(fake, real, sample_rate=SAMPLE_RATE)
+        loss = loss + config.harmonic_weight * terms["harmonic"]
     return {"spectral": loss, **terms}
 
 
