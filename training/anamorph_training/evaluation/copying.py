@@ -21,6 +21,7 @@ from anamorph_training.spectra import log_amplitude, log_mel, magnitude
 from anamorph_training.spectral_losses import spectral
 
 GRIFFIN_LIM = "griffin-lim"
+_FRAME = 1024  # samples of a frame whose phases are lent
 _LONG = 4096  # samples of a frame that tells a tone from its neighbours
 
 Floats = NDArray[np.float32]
@@ -46,13 +47,18 @@ class Copies:
 
 
 def measure_copies(
-    models: Sequence[str], files: Sequence[Path], *, out: Path | None = None
+    models: Sequence[str],
+    files: Sequence[Path],
+    *,
+    phases_below: float | None = None,
+    out: Path | None = None,
 ) -> list[Copies]:
     """Measure recordings, levelled as in training, and each vocoder's copies of them.
 
     Args:
         models: Zoo names or files of vocoders, or ``griffin-lim``.
         files: Recordings of one speaker.
+        phases_below: Hz; also measure each vocoder's copies with the recordings' own phases below.
         out: Folder for the copies; None keeps none.
 
     Raises:
@@ -84,6 +90,11 @@ def measure_copies(
             for path, copy in zip(files, copies, strict=True):
                 write_wav(out / name / f"{path.stem}.wav", copy, SAMPLE_RATE)
         results.append(_measure(name, sounds, copies, centre))
+        if phases_below is not None:
+            pairs = zip(copies, sounds, strict=True)
+            lent = [lend_phases(copy, sound, phases_below) for copy, sound in pairs]
+            called = f"{name}, phases of the recordings below {phases_below:g} Hz"
+            results.append(_measure(called, sounds, lent, centre))
     return results
 
 
@@ -102,6 +113,23 @@ def _measure(
         float(np.mean([dnsmos(audio) for audio in audios])),
         hum(copies),
     )
+
+
+def lend_phases(copy: Floats, sound: Floats, below: float) -> Floats:
+    """Give a copy the phases of its recording up to a frequency, and keep its magnitudes.
+
+    Args:
+        copy: float32 (samples,), at 22.05 kHz.
+        sound: Likewise, as long.
+        below: Hz.
+    """
+    import librosa
+
+    own, given = (librosa.stft(one, n_fft=_FRAME, hop_length=HOP) for one in (copy, sound))
+    bins = round(below * _FRAME / SAMPLE_RATE)
+    own[:bins] = np.abs(own[:bins]) * np.exp(1j * np.angle(given[:bins]))
+    lent: Floats = librosa.istft(own, hop_length=HOP, length=len(copy))
+    return lent
 
 
 def hum(sounds: Sequence[Floats]) -> float:

@@ -68,6 +68,7 @@ def vocoder(
     *,
     model: Annotated[tuple[str, ...], Parameter(alias="-m", negative=())] = ("vocoder-22k",),
     data: Path,
+    phases_below: float | None = None,
     out: Path | None = None,
     json: Annotated[bool, _SWITCH] = False,
 ) -> None:
@@ -76,6 +77,8 @@ def vocoder(
     Args:
         model: Zoo name or file of a vocoder, or griffin-lim; repeat for several.
         data: Folder of recordings, searched with its sub-folders.
+        phases_below: Hz. Also give the copies the recordings' own phases up to there, which tells
+            what phases cost: a spectrogram does not tell them.
         out: Keep what the models make in this folder, one of each model's name in it.
         json: Print one JSON object instead of a table.
 
@@ -85,7 +88,8 @@ def vocoder(
     """
     from anamorph_training.evaluation.copying import measure_copies
 
-    results = measure_copies(model, find_sentences([data])[0], out=out)
+    files = find_sentences([data])[0]
+    results = measure_copies(model, files, phases_below=phases_below, out=out)
     if json:
         sys.stdout.write(msgspec.json.encode([plain(asdict(one)) for one in results]).decode())
         sys.stdout.write("\n")
