@@ -57,7 +57,7 @@ RECIPE: Final = "cyclegan_voice"
 
 @dataclass(frozen=True, kw_only=True)
 class Config(RunOptions):
-    """What decides a run; the defaults do at once what two runs did for the zoo's nathalie."""
+    """What decides a run; the defaults do at once what the zoo's voices took several runs for."""
 
     source: tuple[Path, ...]
     """Folders of recordings of the voices that will be converted; repeat for several."""
