@@ -30,7 +30,6 @@ VERBS: Final = {
     "cache": "List or remove downloaded models.",
 }
 PLUGIN_VERBS: Final = {
-    "convert": "Speak the same words in another voice: files, folders or a pipe.",
     "train": "Train a model on your own data (extra: train).",
     "export": "Turn a training run into a gated, self-describing .onnx file (extra: train).",
     "evaluate": "Measure a model's quality on a test set (extra: train).",
