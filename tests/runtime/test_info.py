@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from msgspec.structs import replace
 from tests.runtime.tiny_models import upscaler_card
 
 from anamorph.card import Ancestor, Provenance
+from anamorph.cli import main
 from anamorph.commands.info import rows
 
 
@@ -23,3 +26,10 @@ def test_starts_parts_and_teachers_are_told(tmp_path: Path) -> None:
     assert told["taught by"].startswith("recipe cyclegan_voice, 3 steps")
     assert "taught by recipe cyclegan_voice, 3 steps" in told["contains"]
     assert "before that recipe vocoder, 10 steps" in told["contains"]
+
+
+def test_only_upscalers_enlarge(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    told = {line.split("@")[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "upscale x4" in told["photo-x4"]
+    assert " convert   " in told["nathalie"]

@@ -34,7 +34,7 @@ def rows(card: Card, path: Path) -> Iterator[tuple[str, str]]:
     if card.description:
         yield "", card.description
     yield "file", f"{path} ({path.stat().st_size / 1e6:.2f} MB)"
-    yield "task", f"{card.task} x{card.scale}" if card.task == "upscale" else card.task
+    yield "task", task_of(card)
     for port in card.inputs:
         yield "input", _port(port)
     for port in card.outputs:
@@ -60,6 +60,11 @@ def rows(card: Card, path: Path) -> Iterator[tuple[str, str]]:
         yield "gate", f"greatest error {agreed}, {tried}, {versions}"
     yield "runs on", f"ONNX Runtime {card.minimum_onnxruntime or '?'} or newer"
     yield "digest", card.digest
+
+
+def task_of(card: Card) -> str:
+    """Return the task, and by how much an upscaler enlarges."""
+    return f"{card.task} x{card.scale}" if card.task == "upscale" else card.task
 
 
 def _port(port: Port) -> str:

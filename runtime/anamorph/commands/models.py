@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from anamorph import manifest
 from anamorph.card import Card
+from anamorph.commands.info import task_of
 
 
 def models(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
@@ -22,7 +23,7 @@ def models(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
         else:
             name = f"{entry.name}@{entry.version}"
             where = card.description if card else "not downloaded yet; fetched on first use"
-            task = f"{card.task} x{card.scale}" if card else ""
+            task = task_of(card) if card else ""
             print(f"{name:<20} {entry.size / 1e6:>6.2f} MB  {task:<12} {where}")
     return 0
 
