@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from msgspec.structs import replace
 from tests.runtime.tiny_models import upscaler_card
 
