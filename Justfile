@@ -25,8 +25,8 @@ to_flemishguy := "--source " + speech / "nathalie/train" + crowd + " --target " 
 voice := bin / "anamorph train cyclegan_voice" + " --source-licence 'CC0 and CC BY 4.0' --target-licence CC0" + \
     " --vocoder vocoder-22k --device cpu --threads 2"
 speaker := bin / "anamorph train vocoder" + " --start runs/vocoder-22k --steps 1500 --adversarial-from 0" + \
-    " --learning-rate 1e-3 --other-learning-rate 4e-4 --adversarial-weight 2 --matching-weight 20" + \
-    " --tone-weight 10 --licence CC0 --device cpu --threads 2"
+    " --learning-rate 1e-3 --other-learning-rate 4e-4" + \
+    " --licence CC0 --device cpu --threads 2"
 longer := " --start-steps 0 --start-judges --learning-rate 2e-3 --other-learning-rate 7e-4"
 export_voice := bin / "anamorph export --force --licence CC-BY-4.0" + \
     " --attribution 'trained on LibriSpeech (CC BY 4.0) and voices of rhasspy (CC0)'"
@@ -87,9 +87,9 @@ train-zoo: setup
         --batch 8 --patch 24 --adversarial-weight 0.02 --pixel-weight 0.5 --perceptual-weight 0.5 \
         --grid-weight 20 --learning-rate 5e-5 --discriminator-learning-rate 2e-4 \
         --check-every 500 --sample-every 1000
-    {{bin}}/anamorph train vocoder {{recordings}} --out runs/vocoder-spectral --steps 8000 --adversarial-from 8000
+    {{bin}}/anamorph train vocoder {{recordings}} --out runs/vocoder-spectral --steps 8000 --adversarial-from 8000 --tone-weight 0
     {{bin}}/anamorph train vocoder {{recordings}} --out runs/vocoder-22k --start runs/vocoder-spectral --steps 10000 \
-        --adversarial-from 0 --learning-rate 1.5e-3 --other-learning-rate 5e-4 --adversarial-weight 2 --matching-weight 20
+        --adversarial-from 0 --learning-rate 1.5e-3 --other-learning-rate 5e-4 --tone-weight 0
     {{voice}} {{to_nathalie}} --out runs/nathalie-copies --steps 7000 --start-steps 7000 --far-copies 0
     {{voice}} {{to_nathalie}} --out runs/nathalie --start runs/nathalie-copies --steps 3000 --start-steps 0 --far-copies 0
     {{voice}} {{to_nathalie}} --out runs/nathalie-2 --start runs/nathalie --steps 1800 {{longer}}

@@ -126,13 +126,13 @@ class Config(RunOptions):
     """Of the mean absolute difference of log-mel spectra."""
     stft_weight: Weight = 2.0
     """Of spectral convergence, and of the mean absolute difference of log magnitudes."""
-    tone_weight: Weight = 0.0
+    tone_weight: Weight = 10.0
     """Of the mean absolute difference of log magnitudes averaged over the batch: against hum."""
     harmonic_weight: Weight = 0.0
     """Of the convergence of low harmonics over long windows: against roughness."""
-    adversarial_weight: Weight = 1.0
+    adversarial_weight: Weight = 2.0
     """Of the squared error of passing for a recording."""
-    matching_weight: Weight = 8.0
+    matching_weight: Weight = 20.0
     """Of the mean absolute difference of the discriminators' features."""
     average_decay: Share = 0.999
     """Share of the averaged weights that stays, per step."""
