@@ -87,13 +87,12 @@ train-zoo: setup
         --batch 8 --patch 24 --adversarial-weight 0.02 --pixel-weight 0.5 --perceptual-weight 0.5 \
         --grid-weight 20 --learning-rate 5e-5 --discriminator-learning-rate 2e-4 \
         --check-every 500 --sample-every 1000
-    {{bin}}/anamorph train vocoder {{recordings}} --out runs/vocoder-spectral --steps 8000 --adversarial-from 8000 --tone-weight 0
+    {{bin}}/anamorph train vocoder {{recordings}} --out runs/vocoder-spectral --steps 8000 --adversarial-from 8000
     {{bin}}/anamorph train vocoder {{recordings}} --out runs/vocoder-22k --start runs/vocoder-spectral --steps 10000 \
-        --adversarial-from 0 --learning-rate 1.5e-3 --other-learning-rate 5e-4 --tone-weight 0
+        --adversarial-from 0 --learning-rate 1.5e-3 --other-learning-rate 5e-4
     {{voice}} {{to_nathalie}} --out runs/nathalie-copies --steps 7000 --start-steps 7000 --far-copies 0
     {{voice}} {{to_nathalie}} --out runs/nathalie --start runs/nathalie-copies --steps 3000 --start-steps 0 --far-copies 0
-    {{voice}} {{to_nathalie}} --out runs/nathalie-2 --start runs/nathalie --steps 1800 {{longer}}
-    {{speaker}} --data {{speech}}/nathalie/train --data-name nathalie --voice runs/nathalie-2 --out runs/vocoder-nathalie-2
+    {{speaker}} --data {{speech}}/nathalie/train --data-name nathalie --voice runs/nathalie --out runs/vocoder-nathalie
     {{voice}} {{to_flemishguy}} --out runs/flemishguy-copies --start runs/nathalie --steps 2500 --start-steps 2500 --far-copies 0
     {{voice}} {{to_flemishguy}} --out runs/flemishguy --start runs/flemishguy-copies --steps 2500 --start-steps 0 --far-copies 0
     {{voice}} {{to_flemishguy}} --out runs/flemishguy-2 --start runs/flemishguy --steps 1200 {{longer}}
@@ -122,7 +121,7 @@ export-zoo: setup
         --description "Enlarges photographs four times along each side, inventing fine texture."
     {{export_voice}} runs/vocoder-22k --output {{zoo}}/vocoder-22k.onnx \
         --description "Turns log-mel spectrograms of speech into sound at 22.05 kHz."
-    {{export_voice}} runs/nathalie-2 --vocoder runs/vocoder-nathalie-2 --model-version 2 --output {{zoo}}/nathalie.onnx \
+    {{export_voice}} runs/nathalie --vocoder runs/vocoder-nathalie --output {{zoo}}/nathalie.onnx \
         --description "Speaks the same words in the voice of nathalie, a Dutch woman."
     {{export_voice}} runs/flemishguy-2 --vocoder runs/vocoder-flemishguy-2 --output {{zoo}}/flemishguy.onnx \
         --description "Speaks the same words in the voice of flemishguy, a Flemish man."

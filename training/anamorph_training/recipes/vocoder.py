@@ -126,8 +126,9 @@ class Config(RunOptions):
     """Of the mean absolute difference of log-mel spectra."""
     stft_weight: Weight = 2.0
     """Of spectral convergence, and of the mean absolute difference of log magnitudes."""
-    tone_weight: Weight = 10.0
-    """Of the mean absolute difference of log magnitudes averaged over the batch: against hum."""
+    tone_weight: Weight = 0.0
+    """Of the mean absolute difference of log magnitudes averaged over the batch: 10 takes most of
+    the hum out of pauses, and a little of the quality that DNSMOS tells."""
     harmonic_weight: Weight = 0.0
     """Of the convergence of low harmonics over long windows: against roughness."""
     adversarial_weight: Weight = 2.0
