@@ -118,4 +118,5 @@ def harmonic_error(
     mine = magnitude(fake, n_fft, n_fft // 8)[:, :bins]
     with torch.no_grad():
         theirs = magnitude(real, n_fft, n_fft // 8)[:, :bins]
-    return (mine - theirs).norm() / theirs.norm().clamp(min=1e-6)
+    error: Tensor = (mine - theirs).norm() / theirs.norm().clamp(min=1e-6)
+    return error

@@ -209,7 +209,7 @@ def test_shifts_are_those_of_the_copies_pitch(tmp_path: Path) -> None:
     pytest.importorskip("pyworld")
     one = voice(tmp_path / "a", count=2, variants=3, seconds=2.0).training[0]
     (copies,) = prepare_copies(
-        [one.recording], sample_rate=RATE, variants=3, cache=tmp_path / "a" / "cache", report=str
+        [one.recording], sample_rate=RATE, variants=3, cache=tmp_path / "a" / "cache", report=print
     )
 
     def median_pitch(recording: Recording) -> float:
