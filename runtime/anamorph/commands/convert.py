@@ -92,7 +92,7 @@ def convert(
         rate: Samples per second of the outputs; by default the input's.
         channels: Average all channels, or keep and convert each.
         bits: Depth of WAV and FLAC; by default the input's.
-        chunk: Seconds that are converted at once, context included (1.43 for nathalie, at least);
+        chunk: Seconds that are converted at once, context included, of which a model has a least;
             shorter needs less memory, same result.
         format: Format of the outputs; by default that of the input (of -o, if it is a file; WAV
             where it is standard output).

@@ -55,7 +55,7 @@ def test_one_in_twenty_is_held_out(tmp_path: Path) -> None:
     made = voice(tmp_path / "a")
     assert (len(made.training), len(made.held)) == (2, 1)
     assert made.dataset.items == 2
-    assert made.statistics.shape == (STATISTICS,)
+    assert made.training[0].statistics.shape == (STATISTICS,)
     with pytest.raises(InputError, match="fewer than two recordings"):
         voice(tmp_path / "b", count=1)
 

@@ -69,11 +69,6 @@ class Voice:
     held: list[Utterance]
     dataset: Dataset
 
-    @property
-    def statistics(self) -> Tensor:
-        """Mean of the utterances' statistics: float32 (160,)."""
-        return torch.from_numpy(np.mean([one.statistics for one in self.training], axis=0))
-
 
 def prepare_voice(
     files: Sequence[Path],

@@ -21,7 +21,7 @@ from anamorph_training.data.speech import write_wav
 from anamorph_training.data.voices import SAMPLE_RATE
 from anamorph_training.evaluation import world
 from anamorph_training.evaluation.pitch import median_pitch, move_pitch
-from anamorph_training.evaluation.sentences import find_sentences
+from anamorph_training.evaluation.sentences import find_sentences, refuse_doubles
 from anamorph_training.evaluation.table import aligned
 from anamorph_training.evaluation.unfinished import open_run
 from anamorph_training.evaluation.voice import Features, measure_audio, score
@@ -112,7 +112,12 @@ def converter(
     files = find_sentences(source, without=without)
     (wanted_files,) = find_sentences([target])
     if out is not None:
-        _check_names(source)
+        refuse_doubles(
+            source,
+            name=lambda folder: folder.name,
+            reason="--out keeps what is made of a source under its folder's name; measure them one "
+            "at a time",
+        )
     methods: dict[str, _Method] = {}
     if world_source is not None and world_target is not None:
         methods[_WORLD] = _world(world_source, world_target)
@@ -225,18 +230,6 @@ def words(
     table = [["word errors", *voices]]
     table += [[name, *(f"{one[voice]:.1%}" for voice in voices)] for name, one in rates.items()]
     sys.stdout.write(aligned(table))
-
-
-def _check_names(sources: Sequence[Path]) -> None:
-    """Refuse sources whose recordings would replace each other in --out."""
-    known: dict[str, Path] = {}
-    for folder in sources:
-        if folder.name in known:
-            raise InputError(
-                f"{folder}: has the name of {known[folder.name]}, and --out keeps what is made of "
-                "a source under its folder's name; measure them one at a time"
-            )
-        known[folder.name] = folder
 
 
 def _open(models: Sequence[str], vocoder: str) -> dict[str, _Method]:

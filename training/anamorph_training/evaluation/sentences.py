@@ -1,6 +1,6 @@
 """Recordings to be measured: within a folder, a name stands for one sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -21,7 +21,12 @@ def find_sentences(folders: Sequence[Path], *, without: Sequence[str] = ()) -> l
     """
     found = [find_recordings([folder]) for folder in folders]
     for files in found:
-        _check_names(files)
+        refuse_doubles(
+            files,
+            name=lambda path: path.stem,
+            reason="a name stands for one sentence; rename one, or measure their folders one at a "
+            "time",
+        )
     names = [path.stem for files in found for path in files]
     for pattern in without:
         if not any(fnmatchcase(name, pattern) for name in names):
@@ -38,12 +43,19 @@ def find_sentences(folders: Sequence[Path], *, without: Sequence[str] = ()) -> l
     return kept
 
 
-def _check_names(files: Sequence[Path]) -> None:
+def refuse_doubles(paths: Sequence[Path], *, name: Callable[[Path], str], reason: str) -> None:
+    """Refuse paths of which two have one name.
+
+    Args:
+        paths: Files or folders.
+        name: Of a path.
+        reason: Why that cannot be, and what helps.
+
+    Raises:
+        InputError: Two have one name; the message names both.
+    """
     known: dict[str, Path] = {}
-    for path in files:
-        if path.stem in known:
-            raise InputError(
-                f"{path}: has the name of {known[path.stem]}, and a name stands for one sentence; "
-                "rename one, or measure their folders one at a time"
-            )
-        known[path.stem] = path
+    for path in paths:
+        if name(path) in known:
+            raise InputError(f"{path}: has the name of {known[name(path)]}, and {reason}")
+        known[name(path)] = path
