@@ -88,13 +88,13 @@ class Watch:
         )
 
     def sample(self, step: int, run: Path) -> None:
-        """Write spectrograms of source, converted and back, and both sounds, into a run."""
+        """Write spectrograms and sounds of source, converted, and there and back, into a run."""
         folder, rows = run / "samples", []
         folder.mkdir(exist_ok=True)
         for index, one in enumerate(self.source.held[:_ROWS]):
             mels = self._convert(one.mel, one.statistics)
             rows.append([draw_mel(mel[:, :_FRAMES]) for mel in mels])
-            for name, mel in zip(("source", "converted"), mels[:2], strict=True):
+            for name, mel in zip(("source", "converted", "back"), mels, strict=True):
                 path = folder / f"{step:09}-{index}-{name}.wav"
                 write_wav(path, self._speak(mel), SAMPLE_RATE)
         write_sheet(folder / f"{step:09}.png", ["source", "converted", "there and back"], rows)

@@ -47,7 +47,8 @@ def test_copies_teach_first_and_what_is_converted_is_held_against_them(
 ) -> None:
     pytest.importorskip("pyworld", reason="the extra evaluate is not installed")
     make_recordings(tmp_path / "data", 4)
-    config = configure("cyclegan_voice", tmp_path / "data", variants=1, start_steps=20, steps=30)
+    steps = {"start_steps": 20, "steps": 30, "sample_every": 30}
+    config = configure("cyclegan_voice", tmp_path / "data", variants=1, **steps)
     held_against: list[Undone | None] = []
 
     def judge(
@@ -64,6 +65,9 @@ def test_copies_teach_first_and_what_is_converted_is_held_against_them(
     rows = [row for row in read_metrics(tmp_path / "unbroken") if "loss" in row]
     assert [row["step"] for row in rows if "undone" in row] == [5, 10, 15, 20, 25, 30]
     assert [row["step"] for row in rows if "discriminator" in row] == [25, 30]
+    heard = [f"000000030-0-{what}.wav" for what in ("back", "converted", "source")]
+    samples = sorted(path.name for path in (tmp_path / "unbroken/samples").iterdir())
+    assert samples == sorted([*heard, "000000030.png"])
     train_until_17(cyclegan_voice, config, tmp_path / "broken", monkeypatch)
     cyclegan_voice.train(config, tmp_path / "broken")
     assert_same_state(tmp_path / "unbroken", tmp_path / "broken")

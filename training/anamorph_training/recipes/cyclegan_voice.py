@@ -102,8 +102,7 @@ class Config(RunOptions):
     noisy: Share = 0.3
     """Share of copies that noise is added to."""
     far_copies: Weight = 2.0
-    """Power of its shift in pitch that a copy's chance to be drawn is proportional to; more keeps
-    less of a stranger's pitch."""
+    """Power of its pitch shift that copies are drawn by; more keeps less of a stranger's pitch."""
     batch: Positive = 8
     """Crops of each voice per step."""
     frames: Positive = 96

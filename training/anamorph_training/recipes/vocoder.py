@@ -70,8 +70,7 @@ class Config(RunOptions):
     start: Path | None = None
     """Vocoder to begin with, wherever its weights fit: a run, a file or a zoo name."""
     voice: Path | None = None
-    """Run of cyclegan_voice whose target speaks in ``data``: learn from what its converter makes
-    of their perturbed copies (needs pyworld), not from their own spectrograms."""
+    """Run of cyclegan_voice: learn to speak what it makes of copies of ``data``; needs pyworld."""
     data_name: str = "own recordings"
     """Name of the data set, for the model's card."""
     licence: str = "unknown"
@@ -127,8 +126,7 @@ class Config(RunOptions):
     stft_weight: Weight = 2.0
     """Of spectral convergence, and of the mean absolute difference of log magnitudes."""
     tone_weight: Weight = 0.0
-    """Of the mean absolute difference of log magnitudes averaged over the batch: 10 takes most of
-    the hum out of pauses, and a little of the quality that DNSMOS tells."""
+    """Of the error of log magnitudes averaged over a batch: 10 ends most hum, costs some DNSMOS."""
     harmonic_weight: Weight = 0.0
     """Of the convergence of low harmonics over long windows: against roughness."""
     adversarial_weight: Weight = 2.0
