@@ -19,6 +19,7 @@ from anamorph.loaded_model import LoadedModel
 from anamorph.loudness import measure
 from anamorph.new_file import check_target, replacing
 from anamorph.resampling import rate_length, resample_blocks
+from anamorph.stream import VoiceStream
 
 Progress = Callable[[float], None]
 
@@ -197,6 +198,21 @@ class VoiceConverter(LoadedModel):
             device=self.device,
             provider=self.provider,
         )
+
+    def stream(self, *, sample_rate: int | None = None, gain_db: float = 0.0) -> VoiceStream:
+        """Begin to convert a voice while it speaks: ``push`` blocks, ``flush`` at the end.
+
+        What comes out in all is what ``convert`` gives at the same gain, to 1e-4, at the model's
+        own rate; at others it goes through a quicker resampler than recordings do.
+
+        Args:
+            sample_rate: Hz, of what comes in and goes out; None takes the model's.
+            gain_db: As for ``convert``; nothing measures what has not been said yet.
+
+        Raises:
+            InputError: The model depends on the whole recording, or an option is out of range.
+        """
+        return VoiceStream(self._session, sample_rate=sample_rate, gain_db=gain_db)
 
     def _plan(
         self, source: _Source, gain_db: float | None, sample_rate: int | None, chunk: int | None

@@ -22,32 +22,36 @@ class Limiter:
         sample_rate: Hz.
         channels: All of them are turned down alike.
         ceiling: Greatest true peak that comes out.
+
+    Attributes:
+        reach: Samples on each side of a peak that are turned down with it.
+        delay: Samples that come in after one before it comes out.
     """
 
     def __init__(self, sample_rate: int, channels: int, *, ceiling: float = CEILING) -> None:
         self.reach = max(1, round(_LOOK_AHEAD_SECONDS * sample_rate))
         self._ceiling = np.float32(ceiling)
-        self._margin = 2 * self.reach + _HALF_TAPS
+        self.delay = 2 * self.reach + _HALF_TAPS
         self._kernels = _between()
         window = np.hanning(2 * self.reach + 3)[1:-1]
         self._window = (window / window.sum()).astype(np.float32)
         # Silence before the first sample: every sample has its whole stretch.
-        self._kept = np.zeros((channels, self._margin), np.float32)
+        self._kept = np.zeros((channels, self.delay), np.float32)
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """Take float32 (channels, samples), and return those that are finished, maybe none."""
         given = np.concatenate([self._kept, samples], axis=1)
-        ready = given.shape[1] - 2 * self._margin
+        ready = given.shape[1] - 2 * self.delay
         if ready <= 0:
             self._kept = given
             return given[:, :0]
         self._kept = given[:, ready:]
-        made = given[:, self._margin : -self._margin]
+        made = given[:, self.delay : -self.delay]
         return made * self._gain(given)
 
     def finish(self) -> np.ndarray:
         """Return what has not come out yet."""
-        return self.push(np.zeros((self._kept.shape[0], self._margin), np.float32))
+        return self.push(np.zeros((self._kept.shape[0], self.delay), np.float32))
 
     def _gain(self, given: np.ndarray) -> np.ndarray | np.float32:
         """Return float32 (samples,) for all but the margins."""

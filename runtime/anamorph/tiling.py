@@ -57,9 +57,14 @@ class Geometry:
         return _round_up(max(length, self.minimum), self.multiple)
 
     @property
+    def step(self) -> int:
+        """Cores are multiples of this long."""
+        return lcm(self.alignment, self.multiple)
+
+    @property
     def least_window(self) -> int:
         """Length of the shortest window that always holds a core and its context."""
-        step = lcm(self.alignment, self.multiple)
+        step = self.step
         core = _round_up(self.before, step) + step + _round_up(self.after, self.multiple)
         return max(core, self.minimum + step - 1)
 
@@ -90,20 +95,29 @@ def spans(length: int, *, window: int, geometry: Geometry) -> tuple[Span, ...]:
             f"tile of {window} pixels: this model needs at least {geometry.least_window}; "
             "give a larger tile"
         )
-    step = lcm(geometry.alignment, geometry.multiple)
+    step = geometry.step
     units = -(-length // step)
     core = window - _round_up(geometry.before, step) - _round_up(geometry.after, geometry.multiple)
     enough = -(-units // (core // step))
     # The first and the last tile need context on one side only, which may save one.
     for count in sorted({2, max(2, enough - 1), enough}):
         cuts = [min(index * units // count * step, length) for index in range(count)] + [length]
-        found = tuple(_span(start, stop, length, step, geometry) for start, stop in pairwise(cuts))
-        if max(span.size for span in found) <= window:
+        found = tuple(span(start, stop, length, geometry) for start, stop in pairwise(cuts))
+        if max(one.size for one in found) <= window:
             return found
     raise AssertionError("enough tiles are enough")
 
 
-def _span(start: int, stop: int, length: int, step: int, geometry: Geometry) -> Span:
+def span(start: int, stop: int, length: int, geometry: Geometry) -> Span:
+    """Return what has to be read to keep a stretch of an axis.
+
+    Args:
+        start: First pixel whose output is kept, at a multiple of ``geometry.step``.
+        stop: End of what is kept.
+        length: Pixels along the axis, as ``geometry.padded`` returns it.
+        geometry: What the model asks.
+    """
+    step = geometry.step
     read_start = max(0, start - _round_up(geometry.before, step))
     read_stop = min(length, _round_up(stop + geometry.after, geometry.multiple))
     short = geometry.minimum - (read_stop - read_start)
