@@ -41,7 +41,9 @@ Examples:
   anamorph convert me.wav -m nathalie            writes me-nathalie.wav beside it
   anamorph convert me.mp3 -o her.flac -m nathalie
   anamorph convert talks/ -o hers/ -m nathalie   a whole folder, its tree kept
-  cat me.wav | anamorph convert - -o - -m nathalie > her.wav""",
+  cat me.wav | anamorph convert - -o - -m nathalie > her.wav
+  arecord -t raw -f S16_LE -r 48000 | anamorph convert - -o - --raw s16le --rate 48000 \
+      -m nathalie-live | aplay -t raw -f S16_LE -r 48000""",
     "upscale": """\
 Examples:
   anamorph upscale small.jpg                     writes small-x4.jpg beside it

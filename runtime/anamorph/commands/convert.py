@@ -3,7 +3,7 @@
 import math
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 FormatName = Literal["wav", "flac", "ogg", "opus", "mp3"]
 Bits = Literal["16", "24", "32", "float"]
+RawFormat = Literal["s16le", "s32le", "f32le"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ def convert(
     bits: Bits | None = None,
     chunk: float | Literal["auto"] = "auto",
     format: FormatName | None = None,
+    raw: RawFormat | None = None,
     force: Switch = False,
     skip_existing: Switch = False,
     json: Switch = False,
@@ -96,6 +98,8 @@ def convert(
             shorter needs less memory, same result.
         format: Format of the outputs; by default that of the input (of -o, if it is a file; WAV
             where it is standard output).
+        raw: Convert headerless mono samples of --rate from - to - while they come in; --gain is
+            then 0 unless given.
         force: Replace outputs that exist.
         skip_existing: Leave outputs that exist, and go on with the others.
         json: Print one JSON object per recording to standard output.
@@ -104,12 +108,22 @@ def convert(
     if force and skip_existing:
         raise UsageError("--force and --skip-existing exclude each other; give one")
     _check_suffix(output, format)
+    if raw:
+        plain = (bits, format, chunk, channels, force, skip_existing)
+        _check_raw(inputs, output, rate, plain=plain == (None, None, "auto", "mix", False, False))
     if chunk != "auto" and not 0 < chunk < 1e6:
         raise UsageError(f"--chunk {chunk:g}: must be a positive number of seconds, or auto")
 
     from anamorph.loading import load_converter
 
     converter = load_converter(locate(model), device=device, threads=threads)
+    if raw:
+        from anamorph.commands.raw_stream import convert_raw
+
+        gain_db = 0.0 if gain == "auto" else gain
+        stream = converter.stream(sample_rate=rate, gain_db=gain_db)
+        convert_raw(stream, raw, title=f"{converter.origin} on {converter.device}")
+        return 0
     options = Options(
         gain_db=None if gain == "auto" else gain,
         rate=rate,
@@ -145,6 +159,18 @@ def _check_suffix(output: str | None, format: str | None) -> None:
     known = path.suffix.lower() in BY_SUFFIX and not path.is_dir()
     if known and format_of(path).name != format:
         raise UsageError(f"-o {output}: its suffix contradicts --format {format}; drop one")
+
+
+def _check_raw(inputs: Sequence[str], output: str | None, rate: int | None, *, plain: bool) -> None:
+    if tuple(inputs) != (STREAM,) or output not in (None, STREAM):
+        raise UsageError("--raw goes from standard input to standard output; give - -o -")
+    if rate is None:
+        raise UsageError("--raw says nothing of the rate; give it: --rate 48000")
+    if not plain:
+        raise UsageError(
+            "--raw goes with none of --bits, --format, --chunk, --channels, --force and "
+            "--skip-existing; drop them"
+        )
 
 
 def _in_samples(chunk: float, card: "Card") -> int:
