@@ -23,6 +23,7 @@ TERMINATED: Final = 143
 
 VERBS: Final = {
     "convert": "Speak the same words in another voice: files, folders or a pipe.",
+    "live": "Speak into the microphone in another voice (extra: live).",
     "upscale": "Enlarge pictures: files, folders or a pipe.",
     "models": "List the models that can be used by name.",
     "info": "Show a model's card: what it does, its data, licence, figures and gate result.",
@@ -44,6 +45,11 @@ Examples:
   cat me.wav | anamorph convert - -o - -m nathalie > her.wav
   arecord -t raw -f S16_LE -r 48000 | anamorph convert - -o - --raw s16le --rate 48000 \
       -m nathalie-live | aplay -t raw -f S16_LE -r 48000""",
+    "live": """\
+Examples:
+  anamorph live --list-devices
+  anamorph live -m nathalie-live
+  anamorph live -m nathalie-live --input Headset --output 3 --gain 6""",
     "upscale": """\
 Examples:
   anamorph upscale small.jpg                     writes small-x4.jpg beside it
@@ -62,6 +68,7 @@ EXTRAS: Final = {
     "speechmos": "evaluate",
     "pocketsphinx": "evaluate",
     "jiwer": "evaluate",
+    "sounddevice": "live",
     "matplotlib": "evaluate",  # bench says itself which extra it needs it from
 }
 
