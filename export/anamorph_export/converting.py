@@ -54,12 +54,8 @@ class ConditionedGenerator(nn.Module):
         self.generator = generator
         self.condition: Tensor
         self.register_buffer("condition", condition[None], persistent=False)
+        self.context_before, self.context_after = generator.context_before, generator.context_after
         self.training = generator.training
-
-    @property
-    def context(self) -> int:
-        """Frames on each side that a frame depends on."""
-        return self.generator.context
 
     def forward(self, mel: Tensor) -> Tensor:
         """Turn float32 (batch, n_mels, frames) into the same."""
@@ -160,7 +156,8 @@ def converter_card(
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     # A sample is added up from frames that begin up to a window before it, and each of them
     # depends on frames of which the last reaches a window further.
-    context = _N_FFT - 1 + HOP * (generator.context + vocoder.context)
+    before = _N_FFT - 1 + HOP * (generator.context_before + vocoder.context_before)
+    after = _N_FFT - 1 + HOP * (generator.context_after + vocoder.context_after)
     return Card(
         name=identity.name,
         model_version=identity.model_version,
@@ -171,8 +168,8 @@ def converter_card(
         licence=identity.licence,
         attribution=identity.attribution,
         sample_rate=SAMPLE_RATE,
-        context_before=context,
-        context_after=context,
+        context_before=before,
+        context_after=after,
         alignment=HOP,
         provenance=replace(provenance, date=provenance.date or today) if provenance else None,
         minimum_onnxruntime=MINIMUM_ONNXRUNTIME,

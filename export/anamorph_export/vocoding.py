@@ -111,7 +111,6 @@ def analyse(sound: NDArray[np.float32]) -> NDArray[np.float32]:
 def vocoder_card(network: Vocoder, identity: Identity, provenance: Provenance | None) -> Card:
     """Describe a vocoder before it is gated."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    context = network.context + _WINDOW_FRAMES
     return Card(
         name=identity.name,
         model_version=identity.model_version,
@@ -124,8 +123,8 @@ def vocoder_card(network: Vocoder, identity: Identity, provenance: Provenance | 
         attribution=identity.attribution,
         sample_rate=SAMPLE_RATE,
         hop_length=network.hop_length,
-        context_before=context,
-        context_after=context,
+        context_before=network.context_before + _WINDOW_FRAMES,
+        context_after=network.context_after + _WINDOW_FRAMES,
         provenance=replace(provenance, date=provenance.date or today) if provenance else None,
         minimum_onnxruntime=MINIMUM_ONNXRUNTIME,
     )

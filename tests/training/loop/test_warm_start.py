@@ -130,6 +130,15 @@ def test_a_vocoder_of_the_zoo_is_a_start(tmp_path: Path) -> None:
     assert len(ancestor.checkpoint) == 64
 
 
+def test_a_live_vocoder_takes_all_but_the_taps_ahead(tmp_path: Path) -> None:
+    network = vocoder.build(vocoder.Config(data=(tmp_path,), blocks=2, look_ahead=2))
+    assert load_weights(network, Path("vocoder-22k")) == []
+    whole, _ = load_vocoder("vocoder-22k")
+    assert torch.equal(network.embed.weight, whole.embed.weight[..., :6])
+    cut = network.state_dict()["blocks.1.depthwise.weight"]
+    assert torch.equal(cut, whole.state_dict()["blocks.1.depthwise.weight"][..., :4])
+
+
 def test_what_is_no_start_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="photo-x4: is no vocoder"):
         describe_start(Path("photo-x4"), tmp_path)

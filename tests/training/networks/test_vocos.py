@@ -1,5 +1,6 @@
 """The vocoder: shapes, gradients, and exactly the context that it states."""
 
+import pytest
 import torch
 
 from anamorph_training.networks.vocos import Vocoder
@@ -11,9 +12,9 @@ from anamorph_training.networks.waveform_discriminators import (
 )
 
 
-def vocoder() -> Vocoder:
+def vocoder(look_ahead: int | None = None) -> Vocoder:
     torch.manual_seed(0)
-    return Vocoder(channels=8, hidden=16, blocks=2).eval()
+    return Vocoder(channels=8, hidden=16, blocks=2, look_ahead=look_ahead).eval()
 
 
 def test_makes_a_hop_of_samples_per_frame() -> None:
@@ -29,14 +30,18 @@ def test_every_weight_learns() -> None:
         assert parameter.grad.abs().max() > 0, name
 
 
-def test_a_frame_depends_on_its_context_and_on_nothing_else() -> None:
-    network = vocoder()
+@pytest.mark.parametrize(("look_ahead", "after"), [(None, 9), (0, 0), (2, 2), (5, 5), (9, 9)])
+def test_a_frame_depends_on_its_context_and_on_nothing_else(
+    look_ahead: int | None, after: int
+) -> None:
+    network = vocoder(look_ahead)
+    assert (network.context_before, network.context_after) == (9, after)
     mel = torch.randn(1, 80, 60)
     mel[0, 0, 30] = torch.nan
     real, _ = network.spectrum(mel)
     touched = real[0].isnan().any(1).nonzero()[:, 0]
-    assert int(touched.min()) == 30 - network.context
-    assert int(touched.max()) == 30 + network.context
+    assert int(touched.min()) == 30 - network.context_after
+    assert int(touched.max()) == 30 + network.context_before
 
 
 def test_a_frame_does_not_depend_on_the_loudness_of_distant_ones() -> None:
@@ -44,9 +49,9 @@ def test_a_frame_does_not_depend_on_the_loudness_of_distant_ones() -> None:
     mel = torch.randn(1, 80, 80)
     louder = mel.clone()
     louder[:, :, :20] += 3
-    apart = [one[:, 20 + network.context :] for one in network.spectrum(louder)]
+    apart = [one[:, 20 + network.context_before :] for one in network.spectrum(louder)]
     for mine, theirs in zip(network.spectrum(mel), apart, strict=True):
-        assert torch.equal(mine[:, 20 + network.context :], theirs)
+        assert torch.equal(mine[:, 20 + network.context_before :], theirs)
 
 
 def test_discriminators_see_all_samples_at_every_period_and_resolution() -> None:

@@ -11,9 +11,10 @@ from anamorph_training.networks.voice_gan import (
 )
 
 
-def generator(conditions: int = 0) -> VoiceGenerator:
+def generator(look_ahead: int | None = None, conditions: int = 0) -> VoiceGenerator:
     torch.manual_seed(0)
-    return VoiceGenerator(channels=8, hidden=8, blocks=2, conditions=conditions).eval()
+    shape = {"channels": 8, "hidden": 8, "blocks": 2}
+    return VoiceGenerator(**shape, conditions=conditions, look_ahead=look_ahead).eval()
 
 
 def mel(frames: int, batch: int = 2) -> torch.Tensor:
@@ -25,13 +26,17 @@ def test_keeps_the_shape(frames: int) -> None:
     assert generator()(mel(frames)).shape == (2, 80, frames)
 
 
-def test_a_frame_depends_on_its_context_and_on_nothing_else() -> None:
-    network = generator()
+@pytest.mark.parametrize(("look_ahead", "after"), [(None, 12), (0, 0), (2, 2), (7, 7), (12, 12)])
+def test_a_frame_depends_on_its_context_and_on_nothing_else(
+    look_ahead: int | None, after: int
+) -> None:
+    network = generator(look_ahead)
+    assert (network.context_before, network.context_after) == (12, after)
     given = mel(80, 1)
     given[0, 3, 40] = torch.nan
     touched = network(given)[0].isnan().any(0).nonzero()[:, 0]
-    assert int(touched.min()) == 40 - network.context
-    assert int(touched.max()) == 40 + network.context
+    assert int(touched.min()) == 40 - network.context_after
+    assert int(touched.max()) == 40 + network.context_before
 
 
 def test_masked_frames_are_not_seen() -> None:

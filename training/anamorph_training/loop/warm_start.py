@@ -32,6 +32,8 @@ _KEPT: Final = (
 def load_weights(network: nn.Module, run: Path) -> list[str]:
     """Copy a run's averaged weights into a network, wherever name and shape fit.
 
+    Kernels over time of a network that looks less far ahead take all but the last taps.
+
     Args:
         network: Changed in place.
         run: Folder of the other run, or the zoo name or file of a vocoder.
@@ -45,9 +47,9 @@ def load_weights(network: nn.Module, run: Path) -> list[str]:
     weights = load_ema(run) if run.is_dir() else _read_vocoder(run)[0]
     own = network.state_dict()
     fitting = {
-        name: value
+        name: cut
         for name, value in weights.items()
-        if name in own and own[name].shape == value.shape
+        if name in own and (cut := _cut_kernel(value, own[name])).shape == own[name].shape
     }
     if not fitting:
         raise InputError(
@@ -55,6 +57,12 @@ def load_weights(network: nn.Module, run: Path) -> list[str]:
         )
     network.load_state_dict(fitting, strict=False)
     return [name for name in own if name not in fitting]
+
+
+def _cut_kernel(value: Tensor, own: Tensor) -> Tensor:
+    """Return a kernel over time without the taps ahead that ``own`` has not."""
+    over_time = value.dim() == own.dim() == 3  # (outputs, inputs, taps)
+    return value[..., : own.shape[2]] if over_time else value
 
 
 def fill(network: nn.Module, run: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from anamorph_training.networks.fourier import synthesize
+from anamorph_training.networks.time_convolution import TimeConvolution, share_look_ahead
 
 _KERNEL: Final = 7  # frames, of every convolution over time
 _GREATEST_LOG: Final = 6.0  # of a magnitude: above that of a full-scale tone in a frame of 1024
@@ -23,12 +24,13 @@ class ConvNeXtBlock(nn.Module):
         channels: Features per frame.
         hidden: Features between the dense layers.
         scale: What the block's output is multiplied by at first.
+        ahead: Frames that it sees ahead.
     """
 
-    def __init__(self, *, channels: int, hidden: int, scale: float) -> None:
+    def __init__(self, *, channels: int, hidden: int, scale: float, ahead: int) -> None:
         super().__init__()
-        self.depthwise = nn.Conv1d(
-            channels, channels, _KERNEL, padding=_KERNEL // 2, groups=channels
+        self.depthwise = TimeConvolution(
+            channels, channels, kernel=_KERNEL, ahead=ahead, groups=channels
         )
         self.norm = nn.LayerNorm(channels)
         self.widen = nn.Linear(channels, hidden)
@@ -53,6 +55,14 @@ class Vocoder(nn.Module):
         blocks: Number of blocks.
         n_fft: Samples per frame of the spectrum that is made, a multiple of ``hop_length``.
         hop_length: Samples per frame of the spectrogram.
+        look_ahead: Frames after its own that a frame depends on; None for as many as before it.
+
+    Attributes:
+        context_before: Frames before its own that a frame of the spectrum depends on.
+        context_after: Frames after it.
+
+    Raises:
+        InputError: ``look_ahead`` is more than the kernels reach.
     """
 
     def __init__(
@@ -64,25 +74,22 @@ class Vocoder(nn.Module):
         blocks: int = 6,
         n_fft: int = 1024,
         hop_length: int = 256,
+        look_ahead: int | None = None,
     ) -> None:
         super().__init__()
         self.n_mels, self.hop_length, self.n_fft = n_mels, hop_length, n_fft
-        self.blocks_count = blocks
-        self.embed = nn.Conv1d(n_mels, channels, _KERNEL, padding=_KERNEL // 2)
+        first, *between = ahead = share_look_ahead(look_ahead, (_KERNEL,) * (1 + blocks))
+        self.context_before, self.context_after = (1 + blocks) * (_KERNEL // 2), sum(ahead)
+        self.embed = TimeConvolution(n_mels, channels, kernel=_KERNEL, ahead=first)
         self.norm = nn.LayerNorm(channels)
         self.blocks = nn.Sequential(
             *(
-                ConvNeXtBlock(channels=channels, hidden=hidden, scale=1 / blocks)
-                for _ in range(blocks)
+                ConvNeXtBlock(channels=channels, hidden=hidden, scale=1 / blocks, ahead=one)
+                for one in between
             )
         )
         self.last_norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, 3 * (n_fft // 2 + 1))
-
-    @property
-    def context(self) -> int:
-        """Frames on each side that a frame of the spectrum depends on."""
-        return (1 + self.blocks_count) * (_KERNEL // 2)
 
     def spectrum(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
         """Return the real and the imaginary part of the spectrum.

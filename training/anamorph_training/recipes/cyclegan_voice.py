@@ -88,6 +88,8 @@ class Config(RunOptions):
     """Features that pass the gate of a block."""
     blocks: Positive = 8
     """Blocks of each generator."""
+    look_ahead: Extent | None = None
+    """Frames that they may see ahead, for live voices; without it, as many as before."""
     discriminator_channels: Positive = 16
     """Width of the discriminators' first convolution, in features."""
 
@@ -170,6 +172,7 @@ def build(config: Config) -> VoicePair:
         hidden=config.hidden,
         blocks=config.blocks,
         conditions=STATISTICS,
+        look_ahead=config.look_ahead,
     )
 
 

@@ -82,6 +82,8 @@ class Config(RunOptions):
     """Width within a block, in features."""
     blocks: Positive = 6
     """Number of blocks."""
+    look_ahead: Extent | None = None
+    """Frames that it may see ahead, for live voices; without it, as many as before."""
     period_channels: Positive = 16
     """Width of the discriminators by period, in features."""
     resolution_channels: Positive = 8
@@ -151,7 +153,12 @@ class Config(RunOptions):
 
 def build(config: Config) -> Vocoder:
     """Make the network, with fresh weights from PyTorch's generator."""
-    return Vocoder(channels=config.channels, hidden=config.hidden, blocks=config.blocks)
+    return Vocoder(
+        channels=config.channels,
+        hidden=config.hidden,
+        blocks=config.blocks,
+        look_ahead=config.look_ahead,
+    )
 
 
 def _build_discriminator(config: Config) -> WaveformDiscriminator:
