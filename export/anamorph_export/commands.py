@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 from cyclopts import App, Parameter
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from anamorph_training.evaluation.upscaling import Example
     from anamorph_training.finished_run import Run
 
+# Those that say something to a run of a recipe, where it is not an upscaler's.
+_OPTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "cyclegan_voice": ("vocoder", "direction"),
+    "distill_voice": ("vocoder",),
+    "vocoder": (),
+}
+_OWNERS: Final = {
+    "test_set": "upscalers",
+    "vocoder": "voice converters",
+    "direction": "runs of cyclegan_voice",
+}
 _Text = Annotated[str, Parameter(show_default=False)]
 
 export = App(
@@ -91,7 +102,7 @@ def export_run(
     _refuse_foreign(trained.recipe, test_set=test_set, vocoder=vocoder, direction=direction)
     if trained.recipe == "vocoder":
         card = _deploy_vocoder(trained, identity, place)
-    elif trained.recipe == "cyclegan_voice":
+    elif "vocoder" in _OPTIONS.get(trained.recipe, ()):
         card = _deploy_converter(
             trained, identity, place, vocoder or "vocoder-22k", direction or "target"
         )
@@ -103,12 +114,11 @@ def export_run(
 
 def _refuse_foreign(recipe: str, **given: object) -> None:
     """Refuse options that say nothing to a run of this recipe."""
-    own = {"cyclegan_voice": ("vocoder", "direction"), "vocoder": ()}.get(recipe, ("test_set",))
+    own = _OPTIONS.get(recipe, ("test_set",))
     for name, value in given.items():
         if value and name not in own:
-            owners = "upscalers" if name == "test_set" else "voice converters"
             option = name.replace("_", "-")
-            raise InputError(f"--{option}: is for {owners}; drop it for a run of {recipe}")
+            raise InputError(f"--{option}: is for {_OWNERS[name]}; drop it for a run of {recipe}")
 
 
 @dataclass(frozen=True)
@@ -165,16 +175,20 @@ def _deploy_converter(
 
     from anamorph_export.converting import Generator, deploy_converter, way_back
     from anamorph_training.data.speech import read_held
-    from anamorph_training.networks.voice_gan import VoicePair
+    from anamorph_training.networks.voice_gan import VoiceGenerator, VoicePair
     from anamorph_training.onnx_weights import load_vocoder
 
-    pair = trained.network
-    assert isinstance(pair, VoicePair)
+    network = trained.network
     source, wanted = read_held(place.run), read_held(place.run, kind="target-")
-    generator: Generator = pair.to_target
-    if direction == "source":
-        generator, judges = way_back(pair, source, place.run)
-        source, wanted = wanted, judges
+    generator: Generator
+    if isinstance(network, VoicePair):
+        generator = network.to_target
+        if direction == "source":
+            generator, judges = way_back(network, source, place.run)
+            source, wanted = wanted, judges
+    else:
+        assert isinstance(network, VoiceGenerator)
+        generator = network
     speaker, made_with = load_vocoder(vocoder)
     known = {one.digest for one in trained.provenance.datasets}
     more = [one for one in made_with.datasets if one.digest not in known]

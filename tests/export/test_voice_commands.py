@@ -55,7 +55,7 @@ def test_a_converter_tells_of_the_vocoder_within(
     for foreign, owners in (
         (["--test-set", "Set5=absent"], "upscalers"),
         (["--vocoder", str(speaker)], "voice converters"),
-        (["--direction", "source"], "voice converters"),
+        (["--direction", "source"], "runs of cyclegan_voice"),
     ):
         assert main([*alone, *foreign]) == 1
         error = capsys.readouterr().err

@@ -1,5 +1,6 @@
 """How a conversion sounds while it trains: spectrograms side by side, and sounds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ from anamorph_training.data.speech import write_wav
 from anamorph_training.data.voices import SAMPLE_RATE, Voice
 from anamorph_training.griffin_lim import griffin_lim
 from anamorph_training.loop.journal import Journal, Progress
-from anamorph_training.networks.voice_gan import VoicePair
+from anamorph_training.networks.voice_gan import VoiceGenerator, VoicePair
 from anamorph_training.sheets import write_sheet
 
 _ROWS: Final = 4
@@ -89,20 +90,8 @@ class Watch:
 
     def sample(self, step: int, run: Path) -> None:
         """Write spectrograms and sounds of source, converted, and there and back, into a run."""
-        folder, rows = run / "samples", []
-        folder.mkdir(exist_ok=True)
-        for index, one in enumerate(self.source.held[:_ROWS]):
-            mels = self._convert(one.mel, one.statistics)
-            rows.append([draw_mel(mel[:, :_FRAMES]) for mel in mels])
-            for name, mel in zip(("source", "converted", "back"), mels, strict=True):
-                path = folder / f"{step:09}-{index}-{name}.wav"
-                write_wav(path, self._speak(mel), SAMPLE_RATE)
-        write_sheet(folder / f"{step:09}.png", ["source", "converted", "there and back"], rows)
-
-    def _speak(self, mel: Floats) -> Floats:
-        if self.vocoder is None:
-            return griffin_lim(mel)
-        return np.array(self.vocoder.synthesize(mel).samples)
+        rows = [self._convert(one.mel, one.statistics) for one in self.source.held[:_ROWS]]
+        _write_samples(run, step, ("source", "converted", "back"), rows, self.vocoder)
 
     def _convert(
         self, mel: NDArray[np.float16], statistics: Floats
@@ -114,3 +103,59 @@ class Watch:
             cycle = self.pair.to_source(converted, condition=condition)
         source, made, back = (one[0].float().cpu().numpy() for one in (given, converted, cycle))
         return source, made, back
+
+
+@dataclass(frozen=True)
+class StudentWatch:
+    """Measures how near a generator comes to its teacher on held-out recordings.
+
+    Attributes:
+        student: What is measured, in evaluation mode.
+        teacher: Likewise in evaluation mode, on the CPU.
+        source: Its held-out utterances are converted by both.
+        vocoder: What samples are heard through; None for Griffin-Lim.
+        device: Where the student is.
+    """
+
+    student: VoiceGenerator
+    teacher: VoiceGenerator
+    source: Voice
+    vocoder: Vocoder | None
+    device: torch.device
+
+    def measure(self, step: int, journal: Journal, progress: Progress) -> None:
+        """Measure after ``step`` steps, and tell: the error of log-mel spectrograms."""
+        rows = [self._convert(one.mel) for one in self.source.held]
+        error = float(np.mean([np.abs(mine - wanted).mean() for _, wanted, mine in rows]))
+        journal.write(step, held_mel=error)
+        progress.say(f"step {step}: held-out log-mel error {error:.3f} from the teacher's")
+
+    def sample(self, step: int, run: Path) -> None:
+        """Write spectrograms and sounds of source, teacher and student into a run."""
+        rows = [self._convert(one.mel) for one in self.source.held[:_ROWS]]
+        _write_samples(run, step, ("source", "teacher", "student"), rows, self.vocoder)
+
+    def _convert(self, mel: NDArray[np.float16]) -> tuple[Floats, Floats, Floats]:
+        given = torch.from_numpy(mel.astype(np.float32))[None]
+        with torch.inference_mode():
+            made = self.student(given.to(self.device)).cpu()
+            wanted = self.teacher(given)
+        source, teacher, student = (one[0].float().numpy() for one in (given, wanted, made))
+        return source, teacher, student
+
+
+def _write_samples(
+    run: Path,
+    step: int,
+    names: tuple[str, str, str],
+    rows: Sequence[tuple[Floats, Floats, Floats]],
+    vocoder: Vocoder | None,
+) -> None:
+    folder = run / "samples"
+    folder.mkdir(exist_ok=True)
+    for index, mels in enumerate(rows):
+        for name, mel in zip(names, mels, strict=True):
+            sound = np.array(vocoder.synthesize(mel).samples) if vocoder else griffin_lim(mel)
+            write_wav(folder / f"{step:09}-{index}-{name}.wav", sound, SAMPLE_RATE)
+    drawn = [[draw_mel(mel[:, :_FRAMES]) for mel in mels] for mels in rows]
+    write_sheet(folder / f"{step:09}.png", list(names), drawn)

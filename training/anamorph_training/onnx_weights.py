@@ -1,4 +1,4 @@
-"""Read the weights of an exported model back into PyTorch: a zoo file is a start like a run."""
+"""Read the weights of exported voices back into PyTorch: a zoo file is a start like a run."""
 
 from pathlib import Path
 from typing import Final
@@ -15,10 +15,18 @@ from anamorph.loading import resolve
 from anamorph.model_file import read_model
 from anamorph_training.finished_run import read_run
 from anamorph_training.networks.vocos import Vocoder
+from anamorph_training.networks.voice_gan import VoiceGenerator, VoicePair
 from anamorph_training.rebuilding import rebuild
 
 _HALF: Final = ".float16"
 _TURNED: Final = ".T"
+# What names begin with in a file, and what with in a network that takes them.
+_PARTS: Final = (
+    ("vocoder.", ""),
+    ("vocoder.vocoder.", ""),  # within a converter
+    ("generator.", ""),
+    ("generator.", "to_target."),
+)
 
 
 def read_weights(data: bytes) -> dict[str, Tensor]:
@@ -28,15 +36,32 @@ def read_weights(data: bytes) -> dict[str, Tensor]:
         data: A file that `anamorph export` wrote.
     """
     weights = {}
-    for tensor in onnx.load_from_string(data).graph.initializer:
+    graph = onnx.load_from_string(data).graph
+    kernels = _folded_kernels(graph)
+    for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
         if values.dtype not in (np.float16, np.float32):
             continue
         name, array = tensor.name.removesuffix(_HALF), values.astype(np.float32)
         if name.endswith(_TURNED):
             name, array = name.removesuffix(_TURNED), array.T
+        if name in kernels and array.ndim == 4:
+            name, array = kernels[name], array[..., 0]
         weights[name] = torch.from_numpy(array.copy())
     return weights
+
+
+def _folded_kernels(graph: onnx.GraphProto) -> dict[str, str]:
+    """Return the names of kernels over time that were exported as pictures one pixel wide.
+
+    Their last axis was folded into them, which cost them their names; their biases have theirs.
+    """
+    convolutions = [node for node in graph.node if node.op_type == "Conv" and len(node.input) == 3]
+    return {
+        kernel: bias.removesuffix(".bias") + ".weight"
+        for _, kernel, bias in (node.input for node in convolutions)
+        if bias.endswith(".depthwise.bias")
+    }
 
 
 def load_vocoder(name: str) -> tuple[Vocoder, Provenance]:
@@ -63,6 +88,70 @@ def load_vocoder(name: str) -> tuple[Vocoder, Provenance]:
     assert isinstance(network, Vocoder)
     fill(network, read_weights(model.data), prefix="vocoder.", name=name)
     return network.eval(), provenance
+
+
+def load_generator(name: str) -> VoiceGenerator:
+    """Build the generator of a voice converter in PyTorch, in evaluation mode.
+
+    Args:
+        name: Zoo name, path or address of a converter, or the folder of a run; of a run of
+            ``cyclegan_voice``, the generator into the target's voice.
+
+    Raises:
+        InputError: It is no converter that was trained here.
+        ModelNotFoundError: No model answers to the name.
+        ModelFileError: The file is damaged.
+    """
+    if Path(name).is_dir():
+        return _generator_of(read_run(Path(name)).network, name)
+    model = read_model(resolve(name))
+    provenance = model.card.provenance
+    if model.card.task != "convert" or provenance is None:
+        raise InputError(f"{name}: is no voice converter that was trained here")
+    generator = _generator_of(rebuild(provenance.recipe, provenance.config), name)
+    fill(generator, read_weights(model.data), prefix="generator.", name=name)
+    return generator.eval()
+
+
+def _generator_of(network: nn.Module, name: str) -> VoiceGenerator:
+    generator = network.to_target if isinstance(network, VoicePair) else network
+    if not isinstance(generator, VoiceGenerator):
+        raise InputError(f"{name}: is no voice converter that was trained here")
+    return generator
+
+
+def fitting_weights(network: nn.Module, name: str) -> dict[str, Tensor]:
+    """Return the weights of the part of an exported voice that is most like a network.
+
+    Args:
+        network: A vocoder, a generator or a pair of generators.
+        name: Zoo name, path or address of a converter or a vocoder.
+
+    Returns:
+        By the network's names of them; whether each fits is left to see.
+
+    Raises:
+        InputError: It is neither.
+        ModelNotFoundError: No model answers to the name.
+        ModelFileError: The file is damaged.
+    """
+    model = read_model(resolve(name))
+    if model.card.task not in ("vocode", "convert") or model.card.provenance is None:
+        raise InputError(f"{name}: is no vocoder or voice that was trained here")
+    weights, own = read_weights(model.data), network.state_dict()
+    readings = [
+        {
+            mine + key.removeprefix(theirs): value
+            for key, value in weights.items()
+            if key.startswith(theirs)
+        }
+        for theirs, mine in _PARTS
+    ]
+
+    def count(found: dict[str, Tensor]) -> int:
+        return sum(found[key].shape == own[key].shape for key in found.keys() & own.keys())
+
+    return max(readings, key=count)
 
 
 def fill(network: nn.Module, weights: dict[str, Tensor], *, prefix: str, name: str) -> None:

@@ -100,5 +100,5 @@ def test_a_vocoder_learns_from_what_a_converter_makes(tmp_path: Path) -> None:
     assert open_run(run, str(out))(audio).samples.shape == audio.samples.shape
     with pytest.raises(InputError, match="is no run of the recipe vocoder"):
         open_run(run, str(run))
-    with pytest.raises(InputError, match="is no run of cyclegan_voice"):
+    with pytest.raises(InputError, match="is no voice converter that was trained here"):
         prepare_converted(config, out, find_recordings([data]), report=lambda line: None)

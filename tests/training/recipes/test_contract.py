@@ -104,6 +104,20 @@ RECIPES = {
         separate_valid=False,
         kept="*.wav",
     ),
+    "distill_voice": Tiny(
+        options=QUIET
+        | {"channels": 8, "hidden": 8, "blocks": 1, "look_ahead": 1, "batch": 2, "frames": 16}
+        | {"variants": 0, "steps": 40, "warm_up": 4, "learning_rate": 1e-3}
+        | {"log_every": 5, "check_every": 5, "sample_every": 40},
+        overfit={"steps": 150, "channels": 32, "hidden": 32, "learning_rate": 1e-2, "noisy": 0.0}
+        | {"other_learning_rate": 1e-2, "least_gain": 0.0, "greatest_gain": 0.0}
+        | {"check_every": 150},
+        bound=0.5,
+        make_data=make_recordings,
+        places=lambda data: {"source": (data,), "target": (data,), "teacher": Path("nathalie")},
+        separate_valid=False,
+        kept="*.wav",
+    ),
     "vocoder": Tiny(
         options=QUIET
         | {"channels": 8, "hidden": 12, "blocks": 1, "period_channels": 2, "frames": 8}

@@ -47,6 +47,6 @@ def test_a_very_short_recording_is_left_out_and_named(
 def test_a_voice_that_is_no_run_is_refused_before_a_run_begins(tmp_path: Path) -> None:
     make_recordings(tmp_path / "data", 2)
     config = configure("vocoder", tmp_path / "data", voice=tmp_path / "absent")
-    with pytest.raises(InputError, match="absent: holds no checkpoint"):
+    with pytest.raises(InputError, match="absent: no such folder"):
         vocoder.train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -12,13 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anamorph.errors import InputError
+from anamorph_training.data.lessons import convert
 from anamorph_training.data.recordings import Recording, default_cache
 from anamorph_training.data.speech import Choice, Speech
-from anamorph_training.data.voices import HOP, N_MELS, Utterance, prepare_voice
+from anamorph_training.data.voices import HOP, N_MELS, prepare_voice
 from anamorph_training.data.waveforms import Stretches
-from anamorph_training.finished_run import read_run
-from anamorph_training.networks.voice_gan import VoiceGenerator, VoicePair
+from anamorph_training.onnx_weights import load_generator
 from anamorph_training.spectra import SILENCE
 
 _VARIANTS: Final = 4
@@ -40,13 +39,13 @@ class Spoken:
 
 
 def prepare_converted(
-    choice: Choice, run: Path, files: Sequence[Path], *, report: Callable[[str], None]
+    choice: Choice, voice: Path, files: Sequence[Path], *, report: Callable[[str], None]
 ) -> tuple[Speech, list[Spoken]]:
     """Perturb recordings, convert the copies back, and hold every 20th recording out.
 
     Args:
         choice: A recipe's configuration.
-        run: Folder of the run of ``cyclegan_voice``.
+        voice: Folder of the converter's run, its file or its zoo name.
         files: Recordings by the voice that it converts to.
         report: Told of progress, one line each.
 
@@ -55,12 +54,12 @@ def prepare_converted(
         what the converter makes of their copies.
 
     Raises:
-        InputError: ``run`` is no such run, or fewer than two recordings can be used.
+        InputError: ``voice`` is no converter, or fewer than two recordings can be used.
         OutputError: The cache's folder cannot be made.
         UnavailableError: pyworld is not installed.
     """
-    generator = _read_generator(run)
-    voice = prepare_voice(
+    generator = load_generator(str(voice))
+    utterances = prepare_voice(
         files,
         variants=_VARIANTS,
         cache=choice.cache or default_cache(),
@@ -69,13 +68,13 @@ def prepare_converted(
         report=report,
     )
     spoken = []
-    for one in voice.training:
-        spoken.append(Spoken(one.recording, _convert(generator, one)))
-        if len(spoken) % 100 == 0 or len(spoken) == len(voice.training):
-            report(f"converted copies ready: {len(spoken)} of {len(voice.training)}")
-    held = [one.recording.cut(0, len(one.recording.samples)) for one in voice.held]
-    recordings = [one.recording for one in voice.training]
-    return Speech(recordings, held, voice.dataset), spoken
+    for one in utterances.training:
+        spoken.append(Spoken(one.recording, tuple(convert(generator, one.copies))))
+        if len(spoken) % 100 == 0 or len(spoken) == len(utterances.training):
+            report(f"converted copies ready: {len(spoken)} of {len(utterances.training)}")
+    held = [one.recording.cut(0, len(one.recording.samples)) for one in utterances.held]
+    recordings = [one.recording for one in utterances.training]
+    return Speech(recordings, held, utterances.dataset), spoken
 
 
 def draw_converted(
@@ -118,17 +117,3 @@ def draw_converted(
         mels[item, :, : shown.shape[1]] = shown + np.float32(np.log(gain))
         bandwidth[item] = one.recording.bandwidth
     return Stretches(*(torch.from_numpy(array) for array in (sounds, bandwidth, mels)))
-
-
-def _read_generator(run: Path) -> VoiceGenerator:
-    network = read_run(run).network
-    if not isinstance(network, VoicePair):
-        raise InputError(f"{run}: is no run of cyclegan_voice; give one to --voice")
-    return network.to_target
-
-
-def _convert(generator: VoiceGenerator, utterance: Utterance) -> tuple[Mel, ...]:
-    copies = torch.from_numpy(np.stack(utterance.copies).astype(np.float32))
-    with torch.inference_mode():
-        made = generator(copies).numpy().astype(np.float16)
-    return tuple(made)

@@ -36,7 +36,7 @@ def load_weights(network: nn.Module, run: Path) -> list[str]:
 
     Args:
         network: Changed in place.
-        run: Folder of the other run, or the zoo name or file of a vocoder.
+        run: Folder of the other run, or the zoo name or file of a vocoder or a voice.
 
     Returns:
         Names of the weights that stay fresh, such as the tail's when the scale differs.
@@ -44,7 +44,7 @@ def load_weights(network: nn.Module, run: Path) -> list[str]:
     Raises:
         InputError: The folder holds no run with a checkpoint, or no weight fits.
     """
-    weights = load_ema(run) if run.is_dir() else _read_vocoder(run)[0]
+    weights = load_ema(run) if run.is_dir() else _read_file(run, network)
     own = network.state_dict()
     fitting = {
         name: cut
@@ -115,7 +115,7 @@ def take_over_critic(run: Path, critic: nn.Module, *, report: Callable[[str], No
     """Begin with another run's discriminators, if it is a run and all of their weights fit.
 
     Args:
-        run: Folder of the other run, or the zoo name or file of a vocoder, which has none.
+        run: Folder of the other run, or the zoo name or file of a voice, which has none.
         critic: Changed in place.
         report: Told in one line.
     """
@@ -136,7 +136,7 @@ def describe_start(start: Path | None, run: Path) -> Record | None:
     """Return the fields of `anamorph.card.Ancestor` for the checkpoint that a run begins with.
 
     Args:
-        start: Folder of the other run, or the zoo name or file of a vocoder.
+        start: Folder of the other run, or the zoo name or file of a vocoder or a voice.
         run: Folder of the run itself; once it has a checkpoint of its own, nothing is read, and
             None returned.
 
@@ -145,7 +145,37 @@ def describe_start(start: Path | None, run: Path) -> Record | None:
     """
     if start is None or has_checkpoint(run):
         return None
-    return describe_run(start) if start.is_dir() else _read_vocoder(start)[1]
+    return describe_model(start, option="--start")
+
+
+def describe_model(given: Path, *, option: str) -> Record:
+    """Return the fields of `anamorph.card.Ancestor` for a run, or for an exported voice.
+
+    Args:
+        given: Folder of a run, or the zoo name or file of a vocoder or a voice.
+        option: That it was given as, for messages.
+
+    Raises:
+        InputError: It is no such thing, or does not say where its weights come from.
+    """
+    if given.is_dir():
+        return describe_run(given)
+    # Imported here: a run starts from another one without onnx.
+    from anamorph.loading import resolve
+    from anamorph.model_file import read_model
+
+    try:
+        file = Path(resolve(str(given)))
+    except ModelNotFoundError:
+        raise InputError(
+            f"{given}: no such folder; give the folder of a run, or a vocoder or a voice ({option})"
+        ) from None
+    card = read_model(file).card
+    if card.task not in ("vocode", "convert") or card.provenance is None:
+        raise InputError(f"{given}: is no vocoder or voice that was trained here ({option})")
+    record: Record = msgspec.to_builtins(card.provenance)
+    kept = {name: record[name] for name in _KEPT if record.get(name) is not None}
+    return {**kept, "checkpoint": hashlib.sha256(file.read_bytes()).hexdigest()}
 
 
 def describe_run(run: Path) -> Record:
@@ -168,19 +198,8 @@ def describe_run(run: Path) -> Record:
     return {**{name: record[name] for name in _KEPT if name in record}, "checkpoint": digest}
 
 
-def _read_vocoder(start: Path) -> tuple[dict[str, Tensor], Record]:
-    """Return the weights of an exported vocoder, and what `describe_start` tells of it."""
+def _read_file(start: Path, network: nn.Module) -> dict[str, Tensor]:
     # Imported here: a run starts from another one without onnx.
-    from anamorph.loading import resolve
-    from anamorph_training.onnx_weights import load_vocoder
+    from anamorph_training.onnx_weights import fitting_weights
 
-    try:
-        network, provenance = load_vocoder(str(start))
-    except ModelNotFoundError:
-        raise InputError(
-            f"{start}: no such folder; give the folder of a run, or a vocoder (--start)"
-        ) from None
-    record: Record = msgspec.to_builtins(provenance)
-    digest = hashlib.sha256(Path(resolve(str(start))).read_bytes()).hexdigest()
-    kept = {name: record[name] for name in _KEPT if record.get(name) is not None}
-    return network.state_dict(), {**kept, "checkpoint": digest}
+    return fitting_weights(network, str(start))

@@ -36,7 +36,7 @@ from anamorph_training.loop.optimizers import Method, scale_rates
 from anamorph_training.loop.provenance import Record
 from anamorph_training.loop.run_folder import open_run
 from anamorph_training.loop.schedule import warm_cosine
-from anamorph_training.loop.warm_start import describe_run, describe_start
+from anamorph_training.loop.warm_start import describe_model, describe_start
 from anamorph_training.losses import (
     feature_matching,
     least_squares_discriminator,
@@ -70,7 +70,7 @@ class Config(RunOptions):
     start: Path | None = None
     """Vocoder to begin with, wherever its weights fit: a run, a file or a zoo name."""
     voice: Path | None = None
-    """Run of cyclegan_voice: learn to speak what it makes of copies of ``data``; needs pyworld."""
+    """Converter (a run, a file or a zoo name) whose output to learn to speak; needs pyworld."""
     data_name: str = "own recordings"
     """Name of the data set, for the model's card."""
     licence: str = "unknown"
@@ -268,7 +268,7 @@ def train(config: Config, out: Path) -> None:
         device=config.device, precision=config.precision, threads=config.threads, seed=config.seed
     )
     ancestor = describe_start(config.start, out)
-    voice = describe_run(config.voice) if config.voice else None
+    voice = describe_model(config.voice, option="--voice") if config.voice else None
     open_run(out, RECIPE, config)
     progress = Progress(config.steps)
     both = set_up_learners(fabric, build(config), _build_discriminator(config), config)
