@@ -13,6 +13,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
 
 from anamorph import cli
 from anamorph_training.conversion import StudentWatch, open_vocoder
@@ -134,6 +135,16 @@ def _miss(network: VoiceGenerator, made: Tensor, wanted: Tensor) -> Tensor:
     return l1(made[..., inner], wanted[..., inner])
 
 
+def _optimizers(config: Config, network: VoiceGenerator) -> list[Optimizer]:
+    return make_optimizers(
+        network,
+        method=config.optimizer,
+        rate=config.learning_rate,
+        other_rate=config.other_learning_rate,
+        beta2=config.beta2,
+    )
+
+
 def _learning_share(config: Config, step: int) -> float:
     return warm_cosine(
         step, steps=config.steps, warm_up=config.warm_up, peak=1.0, floor=config.final_share
@@ -199,13 +210,7 @@ def train(config: Config, out: Path) -> None:
     open_run(out, RECIPE, config)
     progress = Progress(config.steps)
     network = build(config)
-    made = make_optimizers(
-        network,
-        method=config.optimizer,
-        rate=config.learning_rate,
-        other_rate=config.other_learning_rate,
-        beta2=config.beta2,
-    )
+    made = _optimizers(config, network)
     model, *optimizers = fabric.setup(network, *made)
     average = start_average(network)
     parts: dict[str, Part] = {"network": network, "average": average, **number(made)}
