@@ -24,10 +24,9 @@ to_flemishguy := "--source " + speech / "nathalie/train" + crowd + " --target " 
     " --source-name 'nathalie, kerstin and LibriSpeech' --target-name flemishguy"
 voice := bin / "anamorph train cyclegan_voice" + " --source-licence 'CC0 and CC BY 4.0' --target-licence CC0" + \
     " --vocoder vocoder-22k --device cpu --threads 2"
-speaker := bin / "anamorph train vocoder" + " --start runs/vocoder-22k --steps 1500 --adversarial-from 0" + \
+speaker := bin / "anamorph train vocoder" + " --start vocoder-22k --steps 1500 --adversarial-from 0" + \
     " --learning-rate 1e-3 --other-learning-rate 4e-4" + \
     " --licence CC0 --device cpu --threads 2"
-longer := " --start-steps 0 --start-judges --learning-rate 2e-3 --other-learning-rate 7e-4"
 export_voice := bin / "anamorph export --force --licence CC-BY-4.0" + \
     " --attribution 'trained on LibriSpeech (CC BY 4.0) and voices of rhasspy (CC0)'"
 sets_x2 := "--test-set 'Set5 x2=" + data / "super_resolution/Set5/x2" + "' --test-set 'Set14 x2=" + \
@@ -93,10 +92,8 @@ train-zoo: setup
     {{voice}} {{to_nathalie}} --out runs/nathalie-copies --steps 7000 --start-steps 7000 --far-copies 0
     {{voice}} {{to_nathalie}} --out runs/nathalie --start runs/nathalie-copies --steps 3000 --start-steps 0 --far-copies 0
     {{speaker}} --data {{speech}}/nathalie/train --data-name nathalie --voice runs/nathalie --out runs/vocoder-nathalie
-    {{voice}} {{to_flemishguy}} --out runs/flemishguy-copies --start runs/nathalie --steps 2500 --start-steps 2500 --far-copies 0
-    {{voice}} {{to_flemishguy}} --out runs/flemishguy --start runs/flemishguy-copies --steps 2500 --start-steps 0 --far-copies 0
-    {{voice}} {{to_flemishguy}} --out runs/flemishguy-2 --start runs/flemishguy --steps 1200 {{longer}}
-    {{speaker}} --data {{speech}}/flemishguy/train --data-name flemishguy --voice runs/flemishguy-2 --out runs/vocoder-flemishguy-2
+    {{voice}} {{to_flemishguy}} --out runs/flemishguy
+    {{speaker}} --data {{speech}}/flemishguy/train --data-name flemishguy --voice runs/flemishguy --out runs/vocoder-flemishguy
 
 # Compare candidates for the zoo's network at a small equal budget
 candidates: setup
@@ -123,7 +120,7 @@ export-zoo: setup
         --description "Turns log-mel spectrograms of speech into sound at 22.05 kHz."
     {{export_voice}} runs/nathalie --vocoder runs/vocoder-nathalie --output {{zoo}}/nathalie.onnx \
         --description "Speaks the same words in the voice of nathalie, a Dutch woman."
-    {{export_voice}} runs/flemishguy-2 --vocoder runs/vocoder-flemishguy-2 --output {{zoo}}/flemishguy.onnx \
+    {{export_voice}} runs/flemishguy --vocoder runs/vocoder-flemishguy --output {{zoo}}/flemishguy.onnx \
         --description "Speaks the same words in the voice of flemishguy, a Flemish man."
     {{bin}}/python -c "from anamorph.manifest import ZOO, write_manifest; write_manifest(ZOO)"
 

@@ -44,12 +44,12 @@ Examples:
   anamorph convert talks/ -o hers/ -m nathalie   a whole folder, its tree kept
   cat me.wav | anamorph convert - -o - -m nathalie > her.wav
   arecord -t raw -f S16_LE -r 48000 | anamorph convert - -o - --raw s16le --rate 48000 \
-      -m nathalie-live | aplay -t raw -f S16_LE -r 48000""",
+      -m her-live.onnx | aplay -t raw -f S16_LE -r 48000""",
     "live": """\
 Examples:
   anamorph live --list-devices
-  anamorph live -m nathalie-live
-  anamorph live -m nathalie-live --input Headset --output 3 --gain 6""",
+  anamorph live -m her-live.onnx
+  anamorph live -m her-live.onnx --input Headset --output 3 --gain 6""",
     "upscale": """\
 Examples:
   anamorph upscale small.jpg                     writes small-x4.jpg beside it
