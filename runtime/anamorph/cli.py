@@ -43,8 +43,7 @@ Examples:
   anamorph convert me.mp3 -o her.flac -m nathalie
   anamorph convert talks/ -o hers/ -m nathalie   a whole folder, its tree kept
   cat me.wav | anamorph convert - -o - -m nathalie > her.wav
-  arecord -t raw -f S16_LE -r 48000 | anamorph convert - -o - --raw s16le --rate 48000 \
-      -m her-live.onnx | aplay -t raw -f S16_LE -r 48000""",
+  some-recorder | anamorph convert - -o - --raw s16le --rate 48000 -m nathalie | some-player""",
     "live": """\
 Examples:
   anamorph live --list-devices

@@ -11,7 +11,7 @@ import numpy as np
 
 _ZERO_CROSSINGS: Final = 32  # of the sinc on each side, at the lower of both rates
 _CUTOFF: Final = 0.47  # of the lower rate: -6 dB
-_BETA: Final = 8.0  # of Kaiser's window: what aliases stays 80 dB below
+_BETA: Final = 8.0  # of Kaiser's window: 80 dB below from 0.53 of the lower rate on
 
 
 class LiveResampler:
@@ -48,7 +48,7 @@ class LiveResampler:
         if stop <= self._made:
             self._kept = given
             return np.zeros(0, np.float32)
-        positions = np.arange(self._made, stop) * self._step
+        positions = np.arange(self._made, stop, dtype=np.int64) * self._step
         starts = positions // self._phases + 1 - self._dropped
         windows = np.lib.stride_tricks.sliding_window_view(given, 2 * self.reach)
         made: np.ndarray = np.einsum(

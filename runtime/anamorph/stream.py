@@ -60,7 +60,7 @@ class VoiceStream:
         self._factor = np.float32(10 ** (gain_db / 20))
         self._begin()
         self.delays = {
-            "model": card.context_after / card.sample_rate,
+            "model": self._ahead() / card.sample_rate,
             "step": self._step / card.sample_rate,
             "resampling": self._into.reach / self.sample_rate + self._out.reach / card.sample_rate,
             "limiter": self._limiter.delay / self.sample_rate,
@@ -107,6 +107,10 @@ class VoiceStream:
         limited = [self._limiter.push(np.concatenate(rest)[np.newaxis]), self._limiter.finish()]
         self._begin()
         return np.concatenate(limited, axis=1).ravel()
+
+    def _ahead(self) -> int:
+        """Return how many samples after a step have to be there before it is converted."""
+        return span(0, self._step, _ENDLESS, self._geometry).read_stop - self._step
 
     def _begin(self) -> None:
         own = self._session.card.sample_rate

@@ -110,7 +110,7 @@ def test_the_delay_that_is_told_is_by_the_clock(monkeypatch: pytest.MonkeyPatch)
     delay = Delay()
     for _ in range(4):
         now += 0.1
-        delay.take(10)
+        delay.take(10, now)
         delay.give(0)
     delay.give(25)  # its first came in at 0.1, and it is 0.4
     assert delay.most == pytest.approx(0.3)
@@ -124,6 +124,7 @@ def test_the_delay_that_is_told_is_by_the_clock(monkeypatch: pytest.MonkeyPatch)
     ("data", "message"),
     [
         (b"", "standard input is empty; pipe s16le samples into it"),
+        (b"\0", "standard input breaks off within a sample"),
         (b"\0" * 2001, "standard input breaks off within a sample; does it hold s16le?"),
     ],
 )

@@ -29,7 +29,7 @@ def live(
     list_devices: Switch = False,
     rate: int | None = None,
     gain: Annotated[float, Parameter(allow_leading_hyphen=True)] = 0.0,
-    cushion: float = 15.0,
+    cushion: float = 20.0,
     seconds: float | None = None,
     device: Device = "auto",
     threads: int | None = None,
@@ -67,7 +67,7 @@ def live(
     from anamorph.loading import load_converter
 
     converter = load_converter(locate(model), device=device, threads=threads)
-    chosen = rate or round(microphone["default_samplerate"])
+    chosen = round(microphone["default_samplerate"]) if rate is None else rate
     title = f"{converter.origin} on {converter.device}"
     print(f"{title}: {microphone['name']} to {speaker['name']}, {chosen} Hz", file=sys.stderr)
     bridge = _build(converter, chosen, gain, cushion / 1000)
@@ -86,9 +86,13 @@ def live(
 
 
 def _build(converter: "VoiceConverter", rate: int, gain: float, cushion: float) -> "Bridge":
+    import numpy as np
+
     from anamorph.live import Bridge
 
     stream = converter.stream(sample_rate=rate, gain_db=gain)
+    stream.push(np.zeros(rate, np.float32))  # the first runs are slow
+    stream.flush()
     terms = ", ".join(f"{name} {1000 * value:.0f}" for name, value in stream.delays.items())
     print(
         f"behind by {1000 * (stream.latency + cushion):.0f} ms and the sound card ({terms}, "
@@ -105,7 +109,10 @@ def _run(
 
     def exchange(heard: Any, played: Any, frames: int, clock: Any, flags: Any) -> None:
         played[:, 0] = bridge.exchange(
-            heard[:, 0], heard_at=clock.inputBufferAdcTime, played_at=clock.outputBufferDacTime
+            heard[:, 0],
+            heard_at=clock.inputBufferAdcTime,
+            played_at=clock.outputBufferDacTime,
+            flawed=bool(flags),
         )
 
     begun = told = time.monotonic()
@@ -116,9 +123,9 @@ def _run(
         try:
             while running.active and (seconds is None or time.monotonic() < begun + seconds):
                 time.sleep(_TICK_SECONDS)
-                if bridge.error:
-                    raise bridge.error
                 status = bridge.status()
+                if bridge.error:
+                    break
                 if terminal:
                     print(f"\r{_line(status)} ", end="", file=sys.stderr, flush=True)
                 elif time.monotonic() > told + _LINE_SECONDS:
@@ -129,7 +136,9 @@ def _run(
         lost = not running.active
     if terminal:
         print(file=sys.stderr)
-    print(_summary(status), file=sys.stderr)
+    print(f"ended: {_figures(status)}", file=sys.stderr)
+    if bridge.error:
+        raise bridge.error
     if lost:
         raise UnavailableError("the sound device went away; plug it in and repeat the command")
 
@@ -139,13 +148,10 @@ def _line(status: "Status") -> str:
     return f"{meters}  {_figures(status)}"
 
 
-def _summary(status: "Status") -> str:
-    return f"ended: {_figures(status)}, {status.dropped:.1f} s dropped"
-
-
 def _figures(status: "Status") -> str:
     runs = f"{status.under_runs} under-run{'' if status.under_runs == 1 else 's'}"
-    return f"{1000 * status.latency:.0f} ms behind, {runs}"
+    lost = f", {status.dropped:.1f} s lost: this machine is too slow" if status.dropped else ""
+    return f"{1000 * status.latency:.0f} ms behind, {runs}{lost}"
 
 
 def _meter(level: float) -> str:

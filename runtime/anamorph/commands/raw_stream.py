@@ -1,9 +1,12 @@
 """`anamorph convert --raw`: headerless sound through a pipe, converted while it comes in."""
 
 import os
+import queue
 import sys
+import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 import numpy as np
@@ -14,6 +17,7 @@ from anamorph.stream import VoiceStream
 # What a sample is, and what 1.0 is in it.
 _LAYOUTS: Final = {"s16le": ("<i2", 2**15), "s32le": ("<i4", 2**31), "f32le": ("<f4", 1)}
 _MOST: Final = 2**16  # bytes that are read at once
+_WAITING: Final = 16  # blocks that may wait; then the pipe itself has to
 
 
 class Delay:
@@ -25,10 +29,10 @@ class Delay:
         self._made = 0
         self._arrivals: deque[tuple[int, float]] = deque()  # samples in all, and when
 
-    def take(self, samples: int) -> None:
-        """Count what came in just now."""
+    def take(self, samples: int, arrived: float) -> None:
+        """Count what came in, and when."""
         self.taken += samples
-        self._arrivals.append((self.taken, time.perf_counter()))
+        self._arrivals.append((self.taken, arrived))
 
     def give(self, samples: int) -> None:
         """Count what went out just now: the first of it waited longest."""
@@ -38,6 +42,38 @@ class Delay:
             self._arrivals.popleft()
         self.most = max(self.most, time.perf_counter() - self._arrivals[0][1])
         self._made += samples
+
+
+class Reader(threading.Thread):
+    """Reads on a thread of its own, so that what comes in while others compute is timed too.
+
+    Args:
+        file: Descriptor to read.
+    """
+
+    def __init__(self, file: int) -> None:
+        super().__init__(daemon=True)
+        self._file = file
+        self.blocks: queue.Queue[tuple[bytes, float]] = queue.Queue(_WAITING)
+        self.start()
+
+    def run(self) -> None:
+        """Read until the end, and pass on what came with the time at which it did."""
+        data = b" "
+        while data:
+            try:
+                data = os.read(self._file, _MOST)
+            except OSError:
+                data = b""
+            self.blocks.put((data, time.perf_counter()))
+
+    def __iter__(self) -> Iterator[tuple[bytes, float]]:
+        """Yield blocks until the end, or until Ctrl-C, which ends a microphone's pipe."""
+        try:
+            while (block := self.blocks.get())[0]:
+                yield block
+        except KeyboardInterrupt:
+            return
 
 
 def convert_raw(stream: VoiceStream, kind: str, *, title: str) -> None:
@@ -59,30 +95,40 @@ def convert_raw(stream: VoiceStream, kind: str, *, title: str) -> None:
     layout, full = _LAYOUTS[kind]
     width = np.dtype(layout).itemsize
     rest, delay, busy = b"", Delay(), 0.0
-    source, target = sys.stdin.buffer.fileno(), sys.stdout.buffer
-    while data := os.read(source, _MOST):
-        data = rest + data
-        whole = len(data) // width * width
-        data, rest = data[:whole], data[whole:]
-        delay.take(whole // width)
-        begun = time.perf_counter()
-        made = stream.push(np.frombuffer(data, layout).astype(np.float32) / full)
-        busy += time.perf_counter() - begun
+    target = sys.stdout.buffer
+
+    def finish(made: np.ndarray, begun: float) -> float:
+        spent = time.perf_counter() - begun
         _write(target, made, layout, full)
         delay.give(len(made))
-    if not delay.taken:
-        raise InputError(f"standard input is empty; pipe {kind} samples into it")
-    _write(target, stream.flush(), layout, full)
-    seconds = delay.taken / stream.sample_rate
-    terms = ", ".join(f"{name} {1000 * value:.0f}" for name, value in stream.delays.items())
-    print(
-        f"{title}: {seconds:.1f} s, at most {1000 * delay.most:.0f} ms from standard input to "
-        f"standard output (by design {1000 * stream.latency:.0f}: {terms}); "
-        f"{busy / seconds:.2f} s of computing for a second",
-        file=sys.stderr,
-    )
+        return spent
+
+    for read, arrived in Reader(sys.stdin.buffer.fileno()):
+        data = rest + read
+        whole = len(data) // width * width
+        data, rest = data[:whole], data[whole:]
+        delay.take(whole // width, arrived)
+        begun = time.perf_counter()
+        made = stream.push(np.frombuffer(data, layout).astype(np.float32) / full)
+        busy += finish(made, begun)
+    begun = time.perf_counter()
+    busy += finish(stream.flush(), begun)
+    if delay.taken:
+        print(f"{title}: {_describe(stream, delay, busy)}", file=sys.stderr)
     if rest:
         raise InputError(f"standard input breaks off within a sample; does it hold {kind}?")
+    if not delay.taken:
+        raise InputError(f"standard input is empty; pipe {kind} samples into it")
+
+
+def _describe(stream: VoiceStream, delay: Delay, busy: float) -> str:
+    seconds = delay.taken / stream.sample_rate
+    terms = ", ".join(f"{name} {1000 * value:.0f}" for name, value in stream.delays.items())
+    return (
+        f"{seconds:.1f} s, at most {1000 * delay.most:.0f} ms from standard input to standard "
+        f"output (by design {1000 * stream.latency:.0f}: {terms}); {busy / seconds:.2f} s of "
+        "computing for a second"
+    )
 
 
 def _write(target: BinaryIO, samples: np.ndarray, layout: str, full: int) -> None:
