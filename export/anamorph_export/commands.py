@@ -103,6 +103,11 @@ def export_run(
     if trained.recipe == "vocoder":
         card = _deploy_vocoder(trained, identity, place)
     elif "vocoder" in _OPTIONS.get(trained.recipe, ()):
+        if trained.recipe == "distill_voice" and not vocoder:
+            raise InputError(
+                f"{run}: is a live voice, and vocoder-22k looks far ahead; give it one of its own "
+                "(anamorph train vocoder --voice RUN --look-ahead 2) as --vocoder"
+            )
         card = _deploy_converter(
             trained, identity, place, vocoder or "vocoder-22k", direction or "target"
         )

@@ -1,4 +1,4 @@
-"""Change the rate of a stream of sound with a delay of a millisecond or two.
+"""Change the rate of a stream of sound with a delay of a few milliseconds.
 
 SoX's resampler, which recordings go through, holds back 20 to 120 milliseconds of a stream. This
 one is a table of windowed sincs, one for each place that an output can have between two inputs.

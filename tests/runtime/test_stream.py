@@ -86,6 +86,14 @@ def test_any_rate_is_a_quicker_resampler_away(voice: VoiceConverter, rate: int) 
     assert np.abs(made - whole)[inner].max() < 1e-3
 
 
+def test_lengths_that_a_graph_wants_are_part_of_the_latency(choosy: VoiceConverter) -> None:
+    stream, made, behind = choosy.stream(), 0, 0
+    for taken in range(1, 4000):
+        made += len(stream.push(noise(1)))
+        behind = max(behind, taken - made)
+    assert behind <= stream.latency * RATE + 1
+
+
 @pytest.mark.parametrize("rate", [8000, RATE, 48000])
 def test_what_came_in_a_latency_ago_is_out(voice: VoiceConverter, rate: int) -> None:
     stream, samples = voice.stream(sample_rate=rate), noise(rate)

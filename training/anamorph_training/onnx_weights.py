@@ -20,13 +20,7 @@ from anamorph_training.rebuilding import rebuild
 
 _HALF: Final = ".float16"
 _TURNED: Final = ".T"
-# What names begin with in a file, and what with in a network that takes them.
-_PARTS: Final = (
-    ("vocoder.", ""),
-    ("vocoder.vocoder.", ""),  # within a converter
-    ("generator.", ""),
-    ("generator.", "to_target."),
-)
+_RECIPES: Final = ("cyclegan_voice", "distill_voice")  # of converters
 
 
 def read_weights(data: bytes) -> dict[str, Tensor]:
@@ -106,10 +100,13 @@ def load_generator(name: str) -> VoiceGenerator:
         return _generator_of(read_run(Path(name)).network, name)
     model = read_model(resolve(name))
     provenance = model.card.provenance
-    if model.card.task != "convert" or provenance is None:
+    if model.card.task != "convert" or provenance is None or provenance.recipe not in _RECIPES:
         raise InputError(f"{name}: is no voice converter that was trained here")
+    weights = read_weights(model.data)
+    if any(key.startswith("generator.generator.") for key in weights):
+        raise InputError(f"{name}: converts back to its source; give one that does not")
     generator = _generator_of(rebuild(provenance.recipe, provenance.config), name)
-    fill(generator, read_weights(model.data), prefix="generator.", name=name)
+    fill(generator, weights, prefix="generator.", name=name)
     return generator.eval()
 
 
@@ -120,15 +117,11 @@ def _generator_of(network: nn.Module, name: str) -> VoiceGenerator:
     return generator
 
 
-def fitting_weights(network: nn.Module, name: str) -> dict[str, Tensor]:
-    """Return the weights of the part of an exported voice that is most like a network.
+def read_voice(name: str) -> dict[str, Tensor]:
+    """Return the weights of an exported vocoder or converter by their names in the graph.
 
     Args:
-        network: A vocoder, a generator or a pair of generators.
-        name: Zoo name, path or address of a converter or a vocoder.
-
-    Returns:
-        By the network's names of them; whether each fits is left to see.
+        name: Zoo name, path or address.
 
     Raises:
         InputError: It is neither.
@@ -138,20 +131,7 @@ def fitting_weights(network: nn.Module, name: str) -> dict[str, Tensor]:
     model = read_model(resolve(name))
     if model.card.task not in ("vocode", "convert") or model.card.provenance is None:
         raise InputError(f"{name}: is no vocoder or voice that was trained here")
-    weights, own = read_weights(model.data), network.state_dict()
-    readings = [
-        {
-            mine + key.removeprefix(theirs): value
-            for key, value in weights.items()
-            if key.startswith(theirs)
-        }
-        for theirs, mine in _PARTS
-    ]
-
-    def count(found: dict[str, Tensor]) -> int:
-        return sum(found[key].shape == own[key].shape for key in found.keys() & own.keys())
-
-    return max(readings, key=count)
+    return read_weights(model.data)
 
 
 def fill(network: nn.Module, weights: dict[str, Tensor], *, prefix: str, name: str) -> None:

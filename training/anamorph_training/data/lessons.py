@@ -31,6 +31,25 @@ class Lesson:
     made: Mel
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What a step learns from.
+
+    Attributes:
+        given: float32 (batch, 80, frames), natural log of amplitude.
+        made: Likewise: what the teacher makes of it.
+        counts: float32 (batch, frames): 1 where a frame depends on nothing that the crop lacks.
+    """
+
+    given: Tensor
+    made: Tensor
+    counts: Tensor
+
+    def to(self, device: torch.device) -> "Drawn":
+        """Return the same on a device."""
+        return Drawn(*(value.to(device) for value in (self.given, self.made, self.counts)))
+
+
 def prepare_lessons(
     teacher: nn.Module, utterances: Sequence[Utterance], *, report: Callable[[str], None]
 ) -> list[Lesson]:
@@ -67,7 +86,8 @@ def draw_lessons(
     seed: int,
     noisy: float = 0.0,
     gain_db: tuple[float, float] = (0.0, 0.0),
-) -> tuple[Tensor, Tensor]:
+    context: tuple[int, int] = (0, 0),
+) -> Drawn:
     """Cut one batch.
 
     Args:
@@ -79,14 +99,13 @@ def draw_lessons(
         noisy: Share of crops that noise is added to, of which the teacher was not told.
         gain_db: Least and greatest change of the level, of both alike: the teacher knows speech at
             one level alone.
-
-    Returns:
-        What is given and what shall be made of it: float32 (batch, 80, frames).
+        context: Frames before and after its own that one of the student's depends on.
     """
     generator = np.random.default_rng([seed, step])
     ends = np.cumsum([one.given.shape[1] for one in lessons])
     shape = (batch, N_MELS, frames)
     given, made = np.full(shape, SILENCE, np.float32), np.full(shape, SILENCE, np.float32)
+    counts = np.zeros((batch, frames), np.float32)
     for item in range(batch):
         one = lessons[int(np.searchsorted(ends, generator.integers(ends[-1]), side="right"))]
         start = int(generator.integers(max(1, one.given.shape[1] - frames + 1)))
@@ -97,4 +116,7 @@ def draw_lessons(
         length = cut.shape[1]
         given[item, :, :length] = np.maximum(cut + gain, SILENCE)
         made[item, :, :length] = one.made[:, start : start + length] + gain
-    return torch.from_numpy(given), torch.from_numpy(made)
+        first = context[0] if start else 0
+        last = frames - context[1] if start + frames < one.given.shape[1] else length
+        counts[item, first:last] = 1
+    return Drawn(*(torch.from_numpy(array) for array in (given, made, counts)))

@@ -50,7 +50,8 @@ class Keeper:
         config: Its configuration, with a ``seed``.
         datasets: What it learns from.
         start: The run whose weights it began with, as `describe_start` returns it.
-        voice: The run whose converter made what it is shown, as `describe_run` returns it.
+        voice: The converter that made what it is shown, as `describe_model` returns it.
+        voice_option: That the converter was given as, for messages.
     """
 
     run: Path
@@ -59,6 +60,7 @@ class Keeper:
     datasets: "list[Dataset]"
     start: Record | None = None
     voice: Record | None = None
+    voice_option: str = "--voice"
 
     def check(self, resumed: Resumed) -> None:
         """See that a run continues on its own data, and that its provenance is in place.
@@ -68,7 +70,7 @@ class Keeper:
         """
         if resumed.step:
             check_datasets(self.run, resumed.record, self.datasets)
-            check_voice(self.run, resumed.record, self.voice)
+            check_voice(self.run, resumed.record, self.voice, option=self.voice_option)
             record = resumed.record or self._record(resumed.step, resumed.spent)
             mend_provenance(self.run, record)
 

@@ -41,7 +41,7 @@ def make_record(
         steps: Done so far.
         spent: Time of this run.
         start: The run whose weights this one began with, as `describe_start` returns it.
-        voice: The run whose converter made what this one is shown, as `describe_run` returns it.
+        voice: The converter that made what this one is shown, as `describe_model` returns it.
     """
     import msgspec
 
@@ -78,13 +78,14 @@ def check_datasets(run: Path, kept: Record | None, datasets: "list[Dataset]") ->
         )
 
 
-def check_voice(run: Path, kept: Record | None, voice: Record | None) -> None:
+def check_voice(run: Path, kept: Record | None, voice: Record | None, *, option: str) -> None:
     """See that a run continues on what the very converter makes that it began with.
 
     Args:
         run: Folder of the run.
         kept: What its checkpoint keeps; without it, ``provenance.json`` counts.
-        voice: The converter at hand, as `describe_run` returns it; None for none.
+        voice: The converter at hand, as `describe_model` returns it; None for none.
+        option: That it was given as.
 
     Raises:
         InputError: It is another one, or was trained further.
@@ -93,7 +94,7 @@ def check_voice(run: Path, kept: Record | None, voice: Record | None) -> None:
     was, now = ((one or {}).get("checkpoint") for one in (before, voice))
     if was != now:
         raise InputError(
-            f"{run}: its --voice has changed since it began; give the same run at the same "
+            f"{run}: its {option} has changed since it began; give the same one at the same "
             "checkpoint, none if there was none, or choose another --out"
         )
 

@@ -28,6 +28,17 @@ _KEPT: Final = (
     "voice",
 )
 
+# What names begin with where weights come from, and what with where they go.
+_PARTS: Final = (
+    ("", ""),
+    ("to_target.", ""),  # from a pair of generators to one, and back
+    ("", "to_target."),
+    ("vocoder.", ""),  # from graphs
+    ("vocoder.vocoder.", ""),
+    ("generator.", ""),
+    ("generator.", "to_target."),
+)
+
 
 def load_weights(network: nn.Module, run: Path) -> list[str]:
     """Copy a run's averaged weights into a network, wherever name and shape fit.
@@ -44,19 +55,29 @@ def load_weights(network: nn.Module, run: Path) -> list[str]:
     Raises:
         InputError: The folder holds no run with a checkpoint, or no weight fits.
     """
-    weights = load_ema(run) if run.is_dir() else _read_file(run, network)
+    weights = load_ema(run) if run.is_dir() else _read_voice(run)
     own = network.state_dict()
-    fitting = {
-        name: cut
-        for name, value in weights.items()
-        if name in own and (cut := _cut_kernel(value, own[name])).shape == own[name].shape
-    }
+    fitting = max((_fit(_renamed(weights, theirs, mine), own) for theirs, mine in _PARTS), key=len)
     if not fitting:
         raise InputError(
             f"{run}: none of its weights fits this network; give a run of the same width (--start)"
         )
     network.load_state_dict(fitting, strict=False)
     return [name for name in own if name not in fitting]
+
+
+def _renamed(weights: dict[str, Tensor], theirs: str, mine: str) -> dict[str, Tensor]:
+    return {
+        mine + name.removeprefix(theirs): value
+        for name, value in weights.items()
+        if name.startswith(theirs)
+    }
+
+
+def _fit(weights: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights whose name and shape a network has."""
+    cut = {name: _cut_kernel(value, own[name]) for name, value in weights.items() if name in own}
+    return {name: value for name, value in cut.items() if value.shape == own[name].shape}
 
 
 def _cut_kernel(value: Tensor, own: Tensor) -> Tensor:
@@ -198,8 +219,8 @@ def describe_run(run: Path) -> Record:
     return {**{name: record[name] for name in _KEPT if name in record}, "checkpoint": digest}
 
 
-def _read_file(start: Path, network: nn.Module) -> dict[str, Tensor]:
+def _read_voice(start: Path) -> dict[str, Tensor]:
     # Imported here: a run starts from another one without onnx.
-    from anamorph_training.onnx_weights import fitting_weights
+    from anamorph_training.onnx_weights import read_voice
 
-    return fitting_weights(network, str(start))
+    return read_voice(str(start))

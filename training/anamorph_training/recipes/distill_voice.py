@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from anamorph import cli
 from anamorph_training.conversion import StudentWatch, open_vocoder
-from anamorph_training.data.lessons import draw_lessons, prepare_lessons
+from anamorph_training.data.lessons import Drawn, draw_lessons, prepare_lessons
 from anamorph_training.data.patches import Prefetch
 from anamorph_training.data.recordings import default_cache, find_recordings
 from anamorph_training.data.speech import save_held
@@ -35,7 +35,6 @@ from anamorph_training.loop.provenance import Record
 from anamorph_training.loop.run_folder import open_run
 from anamorph_training.loop.schedule import warm_cosine
 from anamorph_training.loop.warm_start import describe_model, describe_start, take_over
-from anamorph_training.losses import l1
 from anamorph_training.networks.voice_gan import VoiceGenerator
 from anamorph_training.onnx_weights import load_generator
 from anamorph_training.options import Extent, Positive, Rate, RunOptions, Share
@@ -45,7 +44,7 @@ RECIPE: Final = "distill_voice"
 
 @dataclass(frozen=True, kw_only=True)
 class Config(RunOptions):
-    """What decides a run; the defaults made the zoo's live voices."""
+    """What decides a run."""
 
     teacher: Path
     """Converter to learn from: a run of cyclegan_voice, a file or a zoo name."""
@@ -90,7 +89,7 @@ class Config(RunOptions):
     batch: Positive = 12
     """Crops per step."""
     frames: Positive = 128
-    """Length of a crop, in frames of 256 samples; the first ones only tell what came before."""
+    """Length of a crop, in frames of 256 samples, context included."""
     optimizer: Method = "muon"
     """Muon for matrices and Adam for the rest, or Adam for all."""
     learning_rate: Rate = 3e-3
@@ -126,13 +125,10 @@ def build(config: Config) -> VoiceGenerator:
     )
 
 
-def _miss(network: VoiceGenerator, made: Tensor, wanted: Tensor) -> Tensor:
-    """Compare the frames that depend on nothing beyond the crop, or all where there are none."""
-    frames = made.shape[2]
-    inner = slice(network.context_before, frames - network.context_after)
-    if inner.start >= inner.stop:
-        inner = slice(None)
-    return l1(made[..., inner], wanted[..., inner])
+def _miss(made: Tensor, lesson: Drawn) -> Tensor:
+    """Return the mean absolute error of the frames that count."""
+    error = (made - lesson.made).abs().mean(1)  # (b, frames)
+    return (error * lesson.counts).sum() / lesson.counts.sum().clamp(min=1)
 
 
 def _optimizers(config: Config, network: VoiceGenerator) -> list[Optimizer]:
@@ -178,7 +174,8 @@ def _keep(
     ancestor: Record | None,
     teacher: Record,
 ) -> Keeper:
-    keeper = Keeper(out, RECIPE, config, [one.dataset for one in voices], ancestor, teacher)
+    datasets = [voice.dataset for voice in voices]
+    keeper = Keeper(out, RECIPE, config, datasets, ancestor, teacher, "--teacher")
     keeper.check(resumed)
     if not resumed.step:
         for voice, kind in zip(voices, ("", "target-"), strict=True):
@@ -233,6 +230,7 @@ def train(config: Config, out: Path) -> None:
         seed=config.seed,
         noisy=config.noisy,
         gain_db=(config.least_gain, config.greatest_gain),
+        context=(network.context_before, network.context_after),
     )
 
     with (
@@ -241,12 +239,12 @@ def train(config: Config, out: Path) -> None:
         Prefetch(draw, start=resumed.step, stop=config.steps) as batches,
     ):
         meter = Meter(batches)
-        for step, (given, wanted) in enumerate(batches, start=resumed.step + 1):
-            share = _learning_share(config, step - 1)
-            scale_rates(made, share)
+        for step, drawn in enumerate(batches, start=resumed.step + 1):
+            lesson = drawn.to(fabric.device)
+            scale_rates(made, share := _learning_share(config, step - 1))
             for optimizer in optimizers:
                 optimizer.zero_grad()
-            loss = _miss(network, model(fabric.to_device(given)), fabric.to_device(wanted))
+            loss = _miss(model(lesson.given), lesson)
             fabric.backward(loss)
             norm = clip_grad_norm_(network.parameters(), config.clip)
             for optimizer in optimizers:
