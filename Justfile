@@ -24,7 +24,7 @@ to_flemishguy := "--source " + speech / "nathalie/train" + crowd + " --target " 
     " --source-name 'nathalie, kerstin and LibriSpeech' --target-name flemishguy"
 voice := bin / "anamorph train cyclegan_voice" + " --source-licence 'CC0 and CC BY 4.0' --target-licence CC0" + \
     " --vocoder vocoder-22k --device cpu --threads 2"
-speaker := bin / "anamorph train vocoder" + " --start vocoder-22k --steps 1500 --adversarial-from 0" + \
+speaker := bin / "anamorph train vocoder" + " --start vocoder-22k --adversarial-from 0" + \
     " --learning-rate 1e-3 --other-learning-rate 4e-4" + \
     " --licence CC0 --device cpu --threads 2"
 export_voice := bin / "anamorph export --force --licence CC-BY-4.0" + \
@@ -91,9 +91,9 @@ train-zoo: setup
         --adversarial-from 0 --learning-rate 1.5e-3 --other-learning-rate 5e-4
     {{voice}} {{to_nathalie}} --out runs/nathalie-copies --steps 7000 --start-steps 7000 --far-copies 0
     {{voice}} {{to_nathalie}} --out runs/nathalie --start runs/nathalie-copies --steps 3000 --start-steps 0 --far-copies 0
-    {{speaker}} --data {{speech}}/nathalie/train --data-name nathalie --voice runs/nathalie --out runs/vocoder-nathalie
+    {{speaker}} --data {{speech}}/nathalie/train --data-name nathalie --voice runs/nathalie --steps 1500 --out runs/vocoder-nathalie
     {{voice}} {{to_flemishguy}} --out runs/flemishguy
-    {{speaker}} --data {{speech}}/flemishguy/train --data-name flemishguy --voice runs/flemishguy --out runs/vocoder-flemishguy
+    {{speaker}} --data {{speech}}/flemishguy/train --data-name flemishguy --voice runs/flemishguy --steps 2500 --out runs/vocoder-flemishguy
 
 # Compare candidates for the zoo's network at a small equal budget
 candidates: setup
