@@ -39,6 +39,11 @@ bench.command(
     name="voices",
     help="Time per second of speech of `anamorph convert`; exits with 1 where a bound is missed.",
 )
+bench.command(
+    "anamorph_training.bench.stream:stream",
+    name="stream",
+    help="Time and delay of live conversion; exits with 1 where a bound is missed.",
+)
 
 
 @bench.default
