@@ -1,13 +1,16 @@
 """Recordings as values: samples and the rate at which they were taken."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from anamorph.audio_reader import GREATEST_RATE, LEAST_RATE, check_finite, read_audio
+from anamorph.audio_writer import AudioWriter, Depth, format_of
 from anamorph.errors import InputError
+from anamorph.new_file import check_target, replacing
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,10 +20,12 @@ class Audio:
     Attributes:
         samples: float32 (samples,) or (samples, channels), 1 is full scale; not writable.
         sample_rate: Samples per second and channel, 8,000 to 192,000 Hz.
+        origin: Model and version that made it, such as ``nathalie@1``; files say so.
     """
 
     samples: np.ndarray
     sample_rate: int
+    origin: str | None = None
 
     def __post_init__(self) -> None:
         """Check and freeze the samples.
@@ -67,7 +72,7 @@ class Audio:
 
     def mono(self) -> "Audio":
         """Return the mean of the channels."""
-        return self if self.samples.ndim == 1 else Audio(self.samples.mean(1), self.sample_rate)
+        return self if self.samples.ndim == 1 else replace(self, samples=self.samples.mean(1))
 
     def resample(self, sample_rate: int) -> "Audio":
         """Return the recording at another rate, band-limited (SoX's resampler, quality "VHQ").
@@ -82,4 +87,40 @@ class Audio:
         made = soxr.resample(self.samples, self.sample_rate, sample_rate, quality="VHQ")
         if not len(made):  # a sample or two of a high rate are less than one of a low rate
             made = self.samples[:1]
-        return Audio(made, sample_rate)
+        return Audio(made, sample_rate, self.origin)
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        depth: Depth = 16,
+        force: bool = False,
+    ) -> None:
+        """Write a file, all at once: it is there whole or not at all.
+
+        Args:
+            path: File to write, WAV, FLAC, OGG, Opus or MP3 by its suffix.
+            format: ``wav``, ``flac``, ``ogg``, ``opus`` or ``mp3``; None goes by the suffix.
+            depth: 16, 24 or 32 bits, or ``float``; where the format has no such, its nearest.
+            force: Replace a file that exists.
+
+        Raises:
+            OutputError: It exists, cannot be written, or the format cannot hold the rate.
+        """
+        target = Path(path)
+        kind = format_of(target, format)
+        check_target(target, force=force)
+        samples = self.samples[np.newaxis] if self.samples.ndim == 1 else self.samples.T
+        with (
+            replacing(target, force=force) as descriptor,
+            AudioWriter(
+                descriptor,
+                kind,
+                sample_rate=self.sample_rate,
+                channels=self.channels,
+                depth=depth,
+                origin=self.origin,
+            ) as writer,
+        ):
+            writer.write(samples)

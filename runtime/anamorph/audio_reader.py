@@ -104,14 +104,14 @@ class RecordingFile:
         except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
             raise InputError(
                 f"{self.name}: is no recording that can be read ({_reason(error)}); accepted are "
-                "WAV, FLAC, OGG and MP3"
+                "WAV, FLAC, OGG, Opus and MP3"
             ) from None
 
     def _accepted(self, file: Any) -> str:
         if file.format not in {*_FORMATS, *_MP3}:
             raise InputError(
-                f"{self.name}: holds {file.format_info}, accepted are WAV, FLAC, OGG and MP3; "
-                "convert it"
+                f"{self.name}: holds {file.format_info}, accepted are WAV, FLAC, OGG, Opus and "
+                "MP3; convert it"
             )
         if not LEAST_RATE <= file.samplerate <= GREATEST_RATE:
             raise InputError(

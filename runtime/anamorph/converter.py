@@ -127,7 +127,7 @@ class VoiceConverter(LoadedModel):
         """
         job = self._plan(_open(audio, keep_channels), gain_db, sample_rate, chunk)
         made = np.concatenate(list(self._run(job, progress)), axis=1)
-        return Audio(made[0] if len(made) == 1 else made.T, job.sample_rate)
+        return Audio(made[0] if len(made) == 1 else made.T, job.sample_rate, self.origin)
 
     def convert_file(
         self,
@@ -265,6 +265,10 @@ class _Tape:
 def _open(audio: "str | os.PathLike[str] | bytes | Audio", keep_channels: bool) -> _Source:
     read: Callable[[], Iterator[np.ndarray]]
     depth: Depth
+    if isinstance(audio, np.ndarray):
+        raise InputError(
+            "an array does not say how fast it is; give Audio(samples, sample_rate) instead"
+        )
     if isinstance(audio, Audio):
         rate, depth, read = audio.sample_rate, 16, partial(_whole, audio)
     else:

@@ -12,6 +12,7 @@ from anamorph.session import open_session
 
 if TYPE_CHECKING:
     from anamorph.converter import VoiceConverter
+    from anamorph.loaded_model import LoadedModel
     from anamorph.upscaler import Upscaler
 
 Loaded = TypeVar("Loaded")
@@ -66,7 +67,7 @@ def load_upscaler(
     """
     from anamorph.upscaler import Upscaler
 
-    return _of_task(load(name, device=device, threads=threads), Upscaler, "upscale", name)
+    return _of_task(load(name, device=device, threads=threads), Upscaler, "upscale")
 
 
 def load_converter(
@@ -79,13 +80,14 @@ def load_converter(
     """
     from anamorph.converter import VoiceConverter
 
-    return _of_task(load(name, device=device, threads=threads), VoiceConverter, "convert", name)
+    return _of_task(load(name, device=device, threads=threads), VoiceConverter, "convert")
 
 
-def _of_task(loaded: object, kind: type[Loaded], task: str, name: str | os.PathLike[str]) -> Loaded:
+def _of_task(loaded: "LoadedModel", kind: type[Loaded], task: str) -> Loaded:
     if not isinstance(loaded, kind):
         raise InputError(
-            f"{os.fspath(name)}: is no model for {task!r}; see which are: anamorph models"
+            f"{loaded.origin}: is a model for {loaded.card.task!r}, not for {task!r}; see which "
+            "are: anamorph models"
         )
     return loaded
 

@@ -81,7 +81,7 @@ class VoiceStream:
             float32 (samples,), maybe none; in all, what came in ``latency`` ago at the latest.
 
         Raises:
-            InputError: The block has another shape, or holds NaN.
+            InputError: The block has another shape or holds whole numbers or NaN.
             ModelFileError: The graph fails.
         """
         block = _mono(samples)
@@ -148,7 +148,13 @@ class VoiceStream:
 
 
 def _mono(samples: np.ndarray) -> np.ndarray:
-    block = np.asarray(samples, np.float32)
+    given = np.asarray(samples)
+    if not np.issubdtype(given.dtype, np.floating):
+        raise InputError(
+            f"block of {given.dtype}: accepted are floats in [-1, 1]; divide whole numbers by "
+            "what full scale is in them"
+        )
+    block = given.astype(np.float32)
     if block.ndim not in (1, 2) or (block.ndim == 2 and not block.shape[1]):
         raise InputError(
             f"block of shape {block.shape}: accepted are (samples,) and (samples, channels)"

@@ -43,4 +43,4 @@ class Vocoder(LoadedModel):
         beyond = plan[-1].read_stop - given.shape[1]
         batch = np.pad(given, ((0, 0), (0, beyond)), mode="edge")[np.newaxis]
         pieces = run_chunks(self._session, plan, lambda start, stop: batch[..., start:stop])
-        return Audio(np.concatenate(list(pieces), axis=1)[0], self.card.sample_rate)
+        return Audio(np.concatenate(list(pieces), axis=1)[0], self.card.sample_rate, self.origin)

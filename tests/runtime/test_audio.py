@@ -9,7 +9,7 @@ import pytest
 import anamorph
 from anamorph.audio import Audio
 from anamorph.audio_reader import SUFFIXES
-from anamorph.errors import InputError
+from anamorph.errors import InputError, OutputError
 
 RATE = 22050
 
@@ -104,7 +104,7 @@ def test_what_is_no_recording(samples: np.ndarray, rate: int, message: str) -> N
     [
         (b"", "is empty, 0 bytes"),
         (b"not sound at all" * 20, "no recording that can be read"),
-        (encode(tone(), "AIFF"), "AIFF.*accepted are WAV, FLAC, OGG and MP3"),
+        (encode(tone(), "AIFF"), "AIFF.*accepted are WAV, FLAC, OGG, Opus and MP3"),
         (encode(tone(), "WAV", 6000), "6000 samples per second"),
         (encode(np.array([0, np.nan]), "WAV", subtype="FLOAT"), "sample 1 is NaN"),
         (encode(tone(), "FLAC")[:5000], "truncated or damaged"),
@@ -138,3 +138,22 @@ def test_places_that_are_refused(tmp_path: Path) -> None:
 
 def test_suffixes_are_lower_case_with_a_dot() -> None:
     assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in SUFFIXES)
+
+
+def test_a_recording_is_saved_with_its_origin(tmp_path: Path) -> None:
+    import soundfile
+
+    both = Audio(np.random.default_rng(0).normal(0, 0.1, (4000, 2)), 48000, "nathalie@1")
+    both.save(tmp_path / "a.wav", depth=24)
+    with soundfile.SoundFile(tmp_path / "a.wav") as file:
+        assert (file.subtype, file.channels, file.samplerate) == ("PCM_24", 2, 48000)
+        assert "nathalie@1" in file.comment
+    assert np.abs(Audio.open(tmp_path / "a.wav").samples - both.samples).max() < 1e-6
+    assert both.mono().origin == both.resample(16000).origin == "nathalie@1"
+    with pytest.raises(OutputError, match="exists already"):
+        both.save(tmp_path / "a.wav")
+    both.save(tmp_path / "a.wav", force=True, depth="float")
+    Audio(np.zeros(1000), 44100).save(tmp_path / "b", format="flac")
+    assert soundfile.info(tmp_path / "b").format == "FLAC"
+    with pytest.raises(OutputError, match="suffix names no format"):
+        both.save(tmp_path / "b.txt")

@@ -41,6 +41,14 @@ def error_of(capsys: pytest.CaptureFixture[str]) -> str:
     return captured
 
 
+def test_sound_does_not_go_onto_a_terminal(
+    model: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert convert("-", "-m", model) == 2
+    assert "the recording would go onto the terminal; give -o FILE" in error_of(capsys)
+
+
 def test_a_file_is_written_beside_its_input(tmp_path: Path, model: str) -> None:
     source = sound(tmp_path / "me.flac", rate=48000)
     assert convert(source, "-m", model) == 0
@@ -177,7 +185,7 @@ def test_existing_outputs_are_kept_replaced_or_skipped(
         (("me.wav", "-m", "MODEL", "-o", "-"), 2, "writes one recording"),
         (("none.wav", "-m", "MODEL"), 1, "no such file"),
         (("me.wav", "-m", "nobody"), 1, "nobody"),
-        (("me.wav", "-m", "UPSCALER"), 1, "is no model for 'convert'"),
+        (("me.wav", "-m", "UPSCALER"), 1, "is a model for 'upscale', not for 'convert'"),
     ],
 )
 def test_wrong_use_is_said_and_writes_nothing(

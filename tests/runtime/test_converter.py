@@ -280,6 +280,12 @@ def test_options_that_make_no_sense(
         voice.convert(Audio(noise(900), RATE), **options)
 
 
+def test_what_is_converted_tells_its_origin(voice: VoiceConverter) -> None:
+    assert voice.convert(Audio(noise(900), RATE)).origin == "tiny-voice@1"
+    with pytest.raises(InputError, match=r"give Audio\(samples, sample_rate\)"):
+        voice.convert(noise(900))  # type: ignore[arg-type]
+
+
 def test_a_constant_comes_out_finite(voice: VoiceConverter) -> None:
     made = voice.convert(Audio(np.full(4000, 0.5), RATE))
     assert np.isfinite(made.samples).all()

@@ -154,6 +154,7 @@ def test_empty_blocks_change_nothing(voice: VoiceConverter) -> None:
         (np.zeros((5, 0)), r"block of shape \(5, 0\)"),
         (np.float32(1), r"block of shape \(\)"),
         (np.array([0, np.nan]), "block.*NaN"),
+        (np.array([0, 300], np.int16), "block of int16: accepted are floats"),
     ],
 )
 def test_blocks_that_are_refused(voice: VoiceConverter, block: np.ndarray, message: str) -> None:

@@ -87,7 +87,7 @@ def test_a_chunk_shorter_than_the_context(vocoder: Vocoder) -> None:
 
 def test_a_vocoder_is_no_upscaler(tmp_path: Path) -> None:
     path = tiny_vocoder(tmp_path / "tiny.onnx")
-    with pytest.raises(InputError, match="is no model for 'upscale'"):
+    with pytest.raises(InputError, match="is a model for 'vocode', not for 'upscale'"):
         load_upscaler(path, device="cpu")
     assert load_upscaler(tiny_upscaler(tmp_path / "t.onnx"), device="cpu").card.scale == 2
 

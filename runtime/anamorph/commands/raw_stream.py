@@ -24,6 +24,7 @@ class Delay:
     """How long samples took from coming in to going out, by the clock."""
 
     def __init__(self) -> None:
+        self.begun = time.perf_counter()
         self.most = 0.0
         self.taken = 0
         self._made = 0
@@ -123,6 +124,8 @@ def convert_raw(stream: VoiceStream, kind: str, *, title: str) -> None:
 
 def _describe(stream: VoiceStream, delay: Delay, busy: float) -> str:
     seconds = delay.taken / stream.sample_rate
+    if time.perf_counter() - delay.begun < 0.5 * seconds:  # a file at once: all of it waits
+        return f"{seconds:.1f} s came in faster than they are spoken, so no delay was measured"
     terms = ", ".join(f"{name} {1000 * value:.0f}" for name, value in stream.delays.items())
     return (
         f"{seconds:.1f} s, at most {1000 * delay.most:.0f} ms from standard input to standard "

@@ -79,6 +79,8 @@ def check_places(inputs: Sequence[str], output: str | None, *, what: str, json: 
         raise UsageError(f"--json and the {what} cannot share standard output; give -o FILE")
     if output == STREAM and tuple(inputs) != (STREAM,):
         raise UsageError(f"-o - writes one {what}; give it with - (standard input) as the input")
+    if to_stdout and sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError(f"the {what} would go onto the terminal; give -o FILE, or pipe it on")
     if STREAM in inputs and output is not None and not to_stdout and Path(output).is_dir():
         raise UsageError(f"-o {output}: is a folder; name the file for standard input's {what}")
 
