@@ -27,10 +27,6 @@ voice := bin / "anamorph train cyclegan_voice" + " --source-licence 'CC0 and CC 
 speaker := bin / "anamorph train vocoder" + " --start vocoder-22k --adversarial-from 0" + \
     " --learning-rate 1e-3 --other-learning-rate 4e-4" + \
     " --licence CC0 --device cpu --threads 2"
-pupil := bin / "anamorph train distill_voice" + " --source-licence 'CC0 and CC BY 4.0' --target-licence CC0" + \
-    " --vocoder vocoder-22k --device cpu --threads 1"
-live_speaker := bin / "anamorph train vocoder" + " --look-ahead 2 --blocks 4 --adversarial-from 500" + \
-    " --learning-rate 2e-3 --other-learning-rate 7e-4 --licence CC0 --device cpu --threads 1"
 export_voice := bin / "anamorph export --force --licence CC-BY-4.0" + \
     " --attribution 'trained on LibriSpeech (CC BY 4.0) and voices of rhasspy (CC0)'"
 sets_x2 := "--test-set 'Set5 x2=" + data / "super_resolution/Set5/x2" + "' --test-set 'Set14 x2=" + \
@@ -98,12 +94,6 @@ train-zoo: setup
     {{speaker}} --data {{speech}}/nathalie/train --data-name nathalie --voice runs/nathalie --steps 1500 --out runs/vocoder-nathalie
     {{voice}} {{to_flemishguy}} --out runs/flemishguy
     {{speaker}} --data {{speech}}/flemishguy/train --data-name flemishguy --voice runs/flemishguy --steps 2500 --out runs/vocoder-flemishguy
-    {{pupil}} {{to_nathalie}} --teacher nathalie --start nathalie --out runs/nathalie-live
-    {{live_speaker}} --data {{speech}}/nathalie/train --data-name nathalie --voice runs/nathalie-live --start nathalie \
-        --steps 2000 --out runs/vocoder-nathalie-live
-    {{pupil}} {{to_flemishguy}} --teacher flemishguy --start flemishguy --out runs/flemishguy-live
-    {{live_speaker}} --data {{speech}}/flemishguy/train --data-name flemishguy --voice runs/flemishguy-live --start flemishguy \
-        --steps 1500 --out runs/vocoder-flemishguy-live
 
 # Compare candidates for the zoo's network at a small equal budget
 candidates: setup
@@ -132,10 +122,6 @@ export-zoo: setup
         --description "Speaks the same words in the voice of nathalie, a Dutch woman."
     {{export_voice}} runs/flemishguy --vocoder runs/vocoder-flemishguy --output {{zoo}}/flemishguy.onnx \
         --description "Speaks the same words in the voice of flemishguy, a Flemish man."
-    {{export_voice}} runs/nathalie-live --vocoder runs/vocoder-nathalie-live --output {{zoo}}/nathalie-live.onnx \
-        --description "Speaks the same words in the voice of nathalie, a Dutch woman, while they are said."
-    {{export_voice}} runs/flemishguy-live --vocoder runs/vocoder-flemishguy-live --output {{zoo}}/flemishguy-live.onnx \
-        --description "Speaks the same words in the voice of flemishguy, a Flemish man, while they are said."
     {{bin}}/python -c "from anamorph.manifest import ZOO, write_manifest; write_manifest(ZOO)"
 
 # Remove what was built or measured; the environment and the runs stay

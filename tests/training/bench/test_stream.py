@@ -37,5 +37,5 @@ def test_bounds_can_be_missed(
 
 
 def test_wrong_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "stream", "--seconds", "3"]) == 2
+    assert main(["bench", "stream", "-m", "nathalie", "--seconds", "3"]) == 2
     assert "at least 10 are needed" in capsys.readouterr().err

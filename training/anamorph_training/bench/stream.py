@@ -60,7 +60,7 @@ class StreamCost:
 
 def stream(
     *,
-    model: Annotated[str, Parameter(alias="-m")] = "nathalie-live",
+    model: Annotated[str, Parameter(alias="-m")],
     recording: Path | None = None,
     seconds: float = 300.0,
     rate: int = 48_000,
