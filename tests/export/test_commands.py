@@ -121,7 +121,10 @@ def forget_training(run: Path) -> None:
         (["-o", "model.onnx", "--test-set", "Set5"], "give NAME=DIR"),
         (["-o", "model.onnx", "--test-set", "Set5=absent"], "no such folder"),
         (["-o", "model.onnx", "--vocoder", "x"], "--vocoder: is for voice converters; drop it"),
-        (["-o", "model.onnx", "--direction", "target"], "--direction: is for voice converters"),
+        (
+            ["-o", "model.onnx", "--direction", "target"],
+            "--direction: is for runs of cyclegan_voice",
+        ),
     ],
 )
 def test_wrong_options_are_one_line(
