@@ -13,7 +13,7 @@ from anamorph.audio import Audio
 from anamorph.audio_reader import BLOCK, GREATEST_RATE, LEAST_RATE, RecordingFile
 from anamorph.audio_writer import AudioWriter, Depth, format_of
 from anamorph.chunks import plan_chunks, run_chunks
-from anamorph.errors import InputError
+from anamorph.errors import InputError, OutputError
 from anamorph.limiter import Limiter
 from anamorph.loaded_model import LoadedModel
 from anamorph.loudness import measure
@@ -155,7 +155,8 @@ class VoiceConverter(LoadedModel):
             keep_channels: As for ``convert``.
             chunk: As for ``convert``.
             format: ``wav``, ``flac``, ``ogg``, ``opus`` or ``mp3``; None goes by the suffix.
-            depth: 16, 24 or 32 bits, or ``float``; None takes the recording's.
+            depth: 16, 24 or 32 bits, or ``float``; None takes the recording's, or the nearest that
+                the format has.
             force: Replace a file that exists.
             progress: As for ``convert``.
 
@@ -166,9 +167,12 @@ class VoiceConverter(LoadedModel):
         """
         begun = time.perf_counter()
         path = Path(target)
+        opened = _open(source, keep_channels)
         kind = format_of(path, format)
         check_target(path, force=force)
-        opened = _open(source, keep_channels)
+        if depth is not None and depth not in kind.depths:
+            accepted = ", ".join(map(str, kind.depths))
+            raise OutputError(f"{path}: {kind.name} has no depth of {depth}; accepted: {accepted}")
         rate = sample_rate or kind.fit_rate(opened.sample_rate)
         job = self._plan(opened, gain_db, rate, chunk)
         channels = 0

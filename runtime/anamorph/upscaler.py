@@ -142,10 +142,10 @@ class Upscaler(LoadedModel):
         """
         begun = time.perf_counter()
         path = Path(target)
-        form = format_for(path, format)
         check_quality(quality)
-        check_target(path, force=force)
         file = open_picture(source, max_pixels=max_pixels)
+        form = format_for(path, format)
+        check_target(path, force=force)
         pixels = file.pixels if form.alpha else file.pixels.without_opaque_alpha()
         height, width, bands = pixels.shape
         large = (height * self.card.scale, width * self.card.scale)

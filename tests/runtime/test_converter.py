@@ -238,6 +238,21 @@ def test_a_rate_that_the_format_cannot_hold(copier: VoiceConverter, tmp_path: Pa
     assert not (tmp_path / "b.mp3").exists()
 
 
+def test_a_depth_that_the_format_has_not(copier: VoiceConverter, tmp_path: Path) -> None:
+    audio = Audio(noise(2000), RATE)
+    with pytest.raises(OutputError, match="flac has no depth of 32; accepted: 16, 24"):
+        copier.convert_file(audio, tmp_path / "a.flac", depth=32)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_recording_is_said_before_its_output(
+    copier: VoiceConverter, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("hello")
+    with pytest.raises(InputError, match=r"a\.txt: is no recording that can be read"):
+        copier.convert_file(tmp_path / "a.txt", tmp_path / "b.txt")
+
+
 def test_targets_that_are_refused(copier: VoiceConverter, tmp_path: Path) -> None:
     audio = Audio(noise(2000), RATE)
     copier.convert_file(audio, tmp_path / "a.wav")

@@ -66,6 +66,12 @@ def test_every_format_comes_out(tmp_path: Path, upscaler: Upscaler, suffix: str)
     assert (again.width, again.height) == (60, 48)
 
 
+def test_what_is_no_picture_is_said_before_its_output(tmp_path: Path, upscaler: Upscaler) -> None:
+    (tmp_path / "a.txt").write_text("hello")
+    with pytest.raises(InputError, match=r"a\.txt: a text file, not an accepted picture"):
+        upscaler.upscale_file(tmp_path / "a.txt", tmp_path / "b.txt")
+
+
 def test_a_file_may_replace_itself(tmp_path: Path, upscaler: Upscaler) -> None:
     path = tmp_path / "a.png"
     Picture(sample()).save(path)
