@@ -20,6 +20,7 @@ from anamorph.model_file import embed_card, read_model
 from anamorph_export import converting
 from anamorph_export.graphs import VoiceGraph
 from anamorph_training.data.speech import write_wav
+from anamorph_training.evaluation.unfinished import open_run
 from anamorph_training.loop.checkpoints import save_checkpoint
 from anamorph_training.loop.warm_start import load_weights
 from anamorph_training.networks.vocos import Vocoder
@@ -141,6 +142,9 @@ def test_a_live_voice_is_not_exported_with_a_vocoder_that_looks_far_ahead(
     )
     assert main(["export", str(data.parent / "run"), "-o", str(data.parent / "live.onnx")]) == 1
     assert "is a live voice, and vocoder-22k looks far ahead" in capsys.readouterr().err
+    audio = Audio(spoken_wave(5, seconds=0.5), 22050)
+    heard = open_run(data.parent / "run", "vocoder-22k")(audio)  # as evaluate does
+    assert heard.samples.shape == audio.samples.shape
 
 
 @pytest.mark.parametrize(

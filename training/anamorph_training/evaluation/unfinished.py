@@ -7,12 +7,9 @@ import numpy as np
 import torch
 
 from anamorph.audio import Audio
-from anamorph.errors import InputError
 from anamorph.loudness import measure
 from anamorph_training.data.voices import HOP, SAMPLE_RATE
-from anamorph_training.finished_run import read_run
-from anamorph_training.networks.voice_gan import VoicePair
-from anamorph_training.onnx_weights import load_vocoder
+from anamorph_training.onnx_weights import load_generator, load_vocoder
 from anamorph_training.spectra import log_mel
 
 
@@ -20,15 +17,13 @@ def open_run(run: Path, vocoder: str) -> Callable[[Audio], Audio]:
     """Return what converts a recording as the exported model would, but for its limiter.
 
     Args:
-        run: Folder of a run of ``cyclegan_voice``.
+        run: Folder of a run of ``cyclegan_voice`` or ``distill_voice``.
         vocoder: Zoo name, file or run of what it is heard through.
 
     Raises:
         InputError: One of them is something else.
     """
-    pair = read_run(run).network
-    if not isinstance(pair, VoicePair):
-        raise InputError(f"{run}: is no run of cyclegan_voice")
+    generator = load_generator(str(run))
     speaker, _ = load_vocoder(vocoder)
 
     def convert(audio: Audio) -> Audio:
@@ -36,7 +31,7 @@ def open_run(run: Path, vocoder: str) -> Callable[[Audio], Audio]:
         gain = 10 ** (measure([samples[None]], SAMPLE_RATE).gain_db / 20)
         padded = np.pad(gain * samples, (0, HOP - 1)).astype(np.float32)
         with torch.inference_mode():
-            made = speaker(pair.to_target(log_mel(torch.from_numpy(padded)[None])))[0].numpy()
+            made = speaker(generator(log_mel(torch.from_numpy(padded)[None])))[0].numpy()
         return Audio(made[: len(samples)] / np.float32(gain), SAMPLE_RATE)
 
     return convert
