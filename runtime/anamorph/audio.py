@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from anamorph.audio_reader import GREATEST_RATE, LEAST_RATE, check_finite, read_audio
+from anamorph.audio_reader import check_finite, check_rate, read_audio
 from anamorph.audio_writer import AudioWriter, Depth, format_of
 from anamorph.errors import InputError
 from anamorph.new_file import check_target, replacing
@@ -39,10 +39,7 @@ class Audio:
                 f"samples of shape {samples.shape}: accepted are (samples,) and "
                 "(samples, channels), one of each at least"
             )
-        if not LEAST_RATE <= self.sample_rate <= GREATEST_RATE:
-            raise InputError(
-                f"sample rate {self.sample_rate}: {LEAST_RATE} to {GREATEST_RATE} Hz are accepted"
-            )
+        check_rate(self.sample_rate)
         check_finite(samples, "samples")
         samples.flags.writeable = False
         object.__setattr__(self, "samples", samples)

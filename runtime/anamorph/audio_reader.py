@@ -142,6 +142,18 @@ def read_audio(source: str | os.PathLike[str] | bytes) -> tuple[np.ndarray, int]
     return np.concatenate(list(file.blocks()), axis=1).T, file.sample_rate
 
 
+def check_rate(sample_rate: int) -> None:
+    """Refuse samples per second that no recording may have.
+
+    Raises:
+        InputError: They are too few or too many.
+    """
+    if not LEAST_RATE <= sample_rate <= GREATEST_RATE:
+        raise InputError(
+            f"sample rate {sample_rate}: {LEAST_RATE} to {GREATEST_RATE} Hz are accepted"
+        )
+
+
 def check_finite(samples: np.ndarray, name: str, *, start: int = 0) -> None:
     """Refuse samples that are no numbers.
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from anamorph.audio import Audio
-from anamorph.audio_reader import BLOCK, GREATEST_RATE, LEAST_RATE, RecordingFile
+from anamorph.audio_reader import BLOCK, RecordingFile, check_rate
 from anamorph.audio_writer import AudioWriter, Depth, format_of
 from anamorph.chunks import plan_chunks, run_chunks
 from anamorph.errors import InputError, OutputError
 from anamorph.limiter import Limiter
 from anamorph.loaded_model import LoadedModel
-from anamorph.loudness import measure
+from anamorph.loudness import check_gain, measure
 from anamorph.new_file import check_target, replacing
 from anamorph.resampling import rate_length, resample_blocks
 from anamorph.stream import VoiceStream
@@ -223,10 +223,9 @@ class VoiceConverter(LoadedModel):
     ) -> _Job:
         """Read the recording once: its length and level decide all the rest."""
         rate = source.sample_rate if sample_rate is None else sample_rate
-        if not LEAST_RATE <= rate <= GREATEST_RATE:
-            raise InputError(f"sample rate {rate}: {LEAST_RATE} to {GREATEST_RATE} Hz are accepted")
-        if gain_db is not None and not -80 <= gain_db <= 80:
-            raise InputError(f"gain {gain_db} dB: -80 to 80 are accepted")
+        check_rate(rate)
+        if gain_db is not None:
+            check_gain(gain_db)
         found = measure(source.blocks(), source.sample_rate)
         gain = found.gain_db if gain_db is None else gain_db
         return _Job(source, found.samples, gain, found.level == 0, rate, chunk)

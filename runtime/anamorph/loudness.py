@@ -6,6 +6,8 @@ from typing import Final
 
 import numpy as np
 
+from anamorph.errors import InputError
+
 # Root mean square of speech that voice models are trained with: -24 dB of full scale.
 LEVEL: Final = 0.063
 SILENCE_DB: Final = 45.0  # below the loudest frame
@@ -53,6 +55,16 @@ def measure(blocks: Iterable[np.ndarray], sample_rate: int) -> Measure:
     if len(rest):
         powers.append(rest.mean(keepdims=True))
     return Measure(samples, speech_level(np.concatenate([np.zeros(1), *powers])))
+
+
+def check_gain(gain_db: float) -> None:
+    """Refuse a gain that is no number, or beyond what makes sense.
+
+    Raises:
+        InputError: It is.
+    """
+    if not -80 <= gain_db <= 80:
+        raise InputError(f"gain {gain_db} dB: -80 to 80 are accepted")
 
 
 def speech_level(powers: np.ndarray) -> float:

@@ -8,11 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from anamorph.audio_reader import GREATEST_RATE, LEAST_RATE, check_finite
+from anamorph.audio_reader import check_finite, check_rate
 from anamorph.chunks import geometry_of
 from anamorph.errors import InputError
 from anamorph.limiter import Limiter
 from anamorph.live_resampling import LiveResampler
+from anamorph.loudness import check_gain
 from anamorph.resampling import rate_length
 from anamorph.tiling import Span, span
 from anamorph.upscaling import Session
@@ -47,12 +48,8 @@ class VoiceStream:
         if card.context_before is None or card.context_after is None:
             raise InputError(f"{card.name}: depends on the whole recording; convert it whole")
         self.sample_rate = card.sample_rate if sample_rate is None else sample_rate
-        if not LEAST_RATE <= self.sample_rate <= GREATEST_RATE:
-            raise InputError(
-                f"sample rate {self.sample_rate}: {LEAST_RATE} to {GREATEST_RATE} Hz are accepted"
-            )
-        if not -80 <= gain_db <= 80:
-            raise InputError(f"gain {gain_db} dB: -80 to 80 are accepted")
+        check_rate(self.sample_rate)
+        check_gain(gain_db)
         self._session = session
         self._geometry = geometry_of(card)
         unit = self._geometry.step
