@@ -13,11 +13,11 @@ import msgspec
 import numpy as np
 from cyclopts import Parameter
 
-from anamorph.audio import Audio
 from anamorph.errors import UsageError
 from anamorph.loading import load_converter, resolve
 from anamorph.stream import VoiceStream
 from anamorph.threads import check_threads, default_threads
+from anamorph_training.bench.voices import read_speech
 
 STEP_BOUND: Final = 12.0  # ms of computing for 40 ms of speech, median
 LATE_BOUND: Final = 30.0  # ms, 99th percentile
@@ -92,7 +92,7 @@ def stream(
     cores = default_threads() if threads is None else check_threads(threads)
     converter = load_converter(resolve(model), device="cpu", threads=cores)
     opened = converter.stream(sample_rate=rate)
-    times, grown = _run(opened, _blocks(_read(recording, rate), rate, seconds), paced=paced)
+    times, grown = _run(opened, _blocks(read_speech(recording, rate), rate, seconds), paced=paced)
     median, late = statistics.median(times), float(np.percentile(times, 99))
     delays = {name: 1000 * value for name, value in opened.delays.items()}
     cost = StreamCost(
@@ -150,9 +150,3 @@ def _blocks(samples: np.ndarray, rate: int, seconds: float) -> Iterator[np.ndarr
     for number in range(int(seconds / _BLOCK_SECONDS)):
         places = np.arange(number * length, (number + 1) * length) % len(samples)
         yield samples[places]
-
-
-def _read(recording: Path | None, rate: int) -> np.ndarray:
-    if recording is None:
-        return np.random.default_rng(0).normal(0, 0.05, 10 * rate).astype(np.float32)
-    return np.array(Audio.open(recording).mono().resample(rate).samples)

@@ -83,7 +83,9 @@ def voices(
     if not 0 < short < long:
         raise UsageError(f"--seconds {short:g} {long:g}: give a shorter and a longer length")
     cores = default_threads() if threads is None else check_threads(threads)
-    cost = _measure(str(resolve(model)), model, _read(recording), (short, long), cores, rounds)
+    cost = _measure(
+        str(resolve(model)), model, read_speech(recording, _RATE), (short, long), cores, rounds
+    )
     if json:
         sys.stdout.write(msgspec.json.encode(asdict(cost)).decode() + "\n")
     else:
@@ -136,7 +138,8 @@ def _run(command: Sequence[str], peaks: list[float]) -> None:
     peaks.append(int(done.stdout.split()[-1]) * 1024 / 1e6)
 
 
-def _read(recording: Path | None) -> np.ndarray:
+def read_speech(recording: Path | None, rate: int) -> np.ndarray:
+    """Return float32 (samples,) at a rate in Hz: a recording, or noise where there is none."""
     if recording is None:
-        return np.random.default_rng(0).normal(0, 0.05, 10 * _RATE).astype(np.float32)
-    return np.array(Audio.open(recording).mono().resample(_RATE).samples)
+        return np.random.default_rng(0).normal(0, 0.05, 10 * rate).astype(np.float32)
+    return np.array(Audio.open(recording).mono().resample(rate).samples)

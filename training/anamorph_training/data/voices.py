@@ -22,6 +22,7 @@ from anamorph_training.data.recordings import (
     prepare_recordings,
     recordings_digest,
 )
+from anamorph_training.data.speech import save_held
 from anamorph_training.networks.voice_gan import CENTRE, SPREAD
 from anamorph_training.spectra import SILENCE, log_mel
 
@@ -120,6 +121,14 @@ def prepare_voice(
         items=len(training),
     )
     return Voice(training, chosen[:: max(1, len(chosen) // _MOST_HELD)][:_MOST_HELD], dataset)
+
+
+def save_held_voices(run: Path, source: Voice, target: Voice) -> None:
+    """Write the held-out recordings of both sides into a run, where export finds them."""
+    for voice, kind in ((source, ""), (target, "target-")):
+        held = [one.recording for one in voice.held]
+        sounds = [one.cut(0, len(one.samples)) for one in held]
+        save_held(run, sounds, SAMPLE_RATE, kind=kind)
 
 
 def statistics_of(mel: NDArray[np.floating]) -> NDArray[np.float32]:

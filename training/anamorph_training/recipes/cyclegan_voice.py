@@ -21,9 +21,7 @@ from anamorph_training.conversion import Watch, open_vocoder
 from anamorph_training.data.patches import Prefetch
 from anamorph_training.data.recordings import default_cache, find_recordings
 from anamorph_training.data.soundness import check_recordings
-from anamorph_training.data.speech import save_held
 from anamorph_training.data.voices import (
-    SAMPLE_RATE,
     STATISTICS,
     Crops,
     Disguise,
@@ -31,6 +29,7 @@ from anamorph_training.data.voices import (
     draw_crops,
     draw_mask,
     prepare_voice,
+    save_held_voices,
 )
 from anamorph_training.loop.average import update_average
 from anamorph_training.loop.checkpoints import Resumed
@@ -265,10 +264,7 @@ def _keep(
     keeper = Keeper(out, RECIPE, config, [voice.dataset for voice in voices], ancestor)
     keeper.check(resumed)
     if not resumed.step:
-        for voice, kind in zip(voices, ("", "target-"), strict=True):
-            held = [one.recording for one in voice.held]
-            sounds = [one.cut(0, len(one.samples)) for one in held]
-            save_held(out, sounds, SAMPLE_RATE, kind=kind)
+        save_held_voices(out, *voices)
     return keeper
 
 

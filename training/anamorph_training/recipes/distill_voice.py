@@ -20,8 +20,7 @@ from anamorph_training.conversion import StudentWatch, open_vocoder
 from anamorph_training.data.lessons import Drawn, draw_lessons, prepare_lessons
 from anamorph_training.data.patches import Prefetch
 from anamorph_training.data.recordings import default_cache, find_recordings
-from anamorph_training.data.speech import save_held
-from anamorph_training.data.voices import SAMPLE_RATE, Voice, prepare_voice
+from anamorph_training.data.voices import Voice, prepare_voice, save_held_voices
 from anamorph_training.loop.average import start_average, update_average
 from anamorph_training.loop.checkpoints import Part, Resumed
 from anamorph_training.loop.device import count_gpus, start_fabric
@@ -178,10 +177,7 @@ def _keep(
     keeper = Keeper(out, RECIPE, config, datasets, ancestor, teacher, "--teacher")
     keeper.check(resumed)
     if not resumed.step:
-        for voice, kind in zip(voices, ("", "target-"), strict=True):
-            held = [one.recording for one in voice.held]
-            sounds = [one.cut(0, len(one.samples)) for one in held]
-            save_held(out, sounds, SAMPLE_RATE, kind=kind)
+        save_held_voices(out, *voices)
     return keeper
 
 
