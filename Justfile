@@ -27,6 +27,11 @@ voice := bin / "anamorph train cyclegan_voice" + " --source-licence 'CC0 and CC 
 speaker := bin / "anamorph train vocoder" + " --start vocoder-22k --adversarial-from 0" + \
     " --learning-rate 1e-3 --other-learning-rate 4e-4" + \
     " --licence CC0 --device cpu --threads 2"
+live := bin / "anamorph train cyclegan_voice" + " --source-licence 'CC0 and CC BY 4.0' --target-licence CC0" + \
+    " --look-ahead 2 --blocks 5 --batch 16 --steps 6000 --start-steps 4200"
+live_speaker := bin / "anamorph train vocoder" + " --look-ahead 2 --blocks 4 --licence CC0"
+begun := "--steps 2200 --adversarial-from 200 --learning-rate 2e-3 --other-learning-rate 7e-4 --judged 12 --judged-frames 48"
+ended := "--steps 2000 --adversarial-from 0 --learning-rate 1e-3 --other-learning-rate 4e-4"
 export_voice := bin / "anamorph export --force --licence CC-BY-4.0" + \
     " --attribution 'trained on LibriSpeech (CC BY 4.0) and voices of rhasspy (CC0)'"
 sets_x2 := "--test-set 'Set5 x2=" + data / "super_resolution/Set5/x2" + "' --test-set 'Set14 x2=" + \
@@ -39,7 +44,7 @@ default:
 
 # Install everything: runtime, training, export and development tools
 setup: venv
-    {{pip}} --editable '.[cpu,train,bench,hub,dev]'
+    {{pip}} --editable '.[cpu,train,bench,hub,ui,dev]'
 
 # Install the runtime alone (no PyTorch), upscale a sample picture and convert a sample sentence
 demo: venv
@@ -94,6 +99,12 @@ train-zoo: setup
     {{speaker}} --data {{speech}}/nathalie/train --data-name nathalie --voice runs/nathalie --steps 1500 --out runs/vocoder-nathalie
     {{voice}} {{to_flemishguy}} --out runs/flemishguy
     {{speaker}} --data {{speech}}/flemishguy/train --data-name flemishguy --voice runs/flemishguy --steps 2500 --out runs/vocoder-flemishguy
+    {{live}} {{to_nathalie}} --out runs/nathalie-live
+    {{live}} {{to_flemishguy}} --out runs/flemishguy-live
+    {{live_speaker}} --data {{speech}}/nathalie/train --data-name nathalie --voice runs/nathalie-live --start nathalie {{begun}} --out runs/vocoder-nathalie-begun
+    {{live_speaker}} --data {{speech}}/flemishguy/train --data-name flemishguy --voice runs/flemishguy-live --start flemishguy {{begun}} --out runs/vocoder-flemishguy-begun
+    {{live_speaker}} --data {{speech}}/nathalie/train --data-name nathalie --voice runs/nathalie-live --start runs/vocoder-nathalie-begun {{ended}} --out runs/vocoder-nathalie-live
+    {{live_speaker}} --data {{speech}}/flemishguy/train --data-name flemishguy --voice runs/flemishguy-live --start runs/vocoder-flemishguy-begun {{ended}} --out runs/vocoder-flemishguy-live
 
 # Compare candidates for the zoo's network at a small equal budget
 candidates: setup
@@ -122,6 +133,10 @@ export-zoo: setup
         --description "Speaks the same words in the voice of nathalie, a Dutch woman."
     {{export_voice}} runs/flemishguy --vocoder runs/vocoder-flemishguy --output {{zoo}}/flemishguy.onnx \
         --description "Speaks the same words in the voice of flemishguy, a Flemish man."
+    {{export_voice}} runs/nathalie-live --vocoder runs/vocoder-nathalie-live --output {{zoo}}/nathalie-live.onnx \
+        --description "Speaks the same words in the voice of nathalie, a Dutch woman, while they are said."
+    {{export_voice}} runs/flemishguy-live --vocoder runs/vocoder-flemishguy-live --output {{zoo}}/flemishguy-live.onnx \
+        --description "Speaks the same words in the voice of flemishguy, a Flemish man, while they are said."
     {{bin}}/python -c "from anamorph.manifest import ZOO, write_manifest; write_manifest(ZOO)"
 
 # Remove what was built or measured; the environment and the runs stay

@@ -26,7 +26,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_converter(path, kernel=31, alignment=8)
 
 
-def command(model: Path, *options: object) -> list[str]:
+def command(model: Path | str, *options: object) -> list[str]:
     given = map(str, ("-m", model, "--device", "cpu", "--threads", 1, *options))
     return [sys.executable, "-m", "anamorph", "convert", "-", "-o", "-", *given]
 
@@ -82,7 +82,7 @@ def pace(process: "subprocess.Popen[bytes]", seconds: float, rate: int) -> tuple
     return first, late
 
 
-def start(model: Path, rate: int) -> "subprocess.Popen[bytes]":
+def start(model: Path | str, rate: int) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         command(model, "--raw", "s16le", "--rate", rate),
         stdin=subprocess.PIPE,

@@ -9,7 +9,9 @@ from anamorph.audio import Audio
 from anamorph.loading import load_converter
 
 SENTENCE = Path(__file__).parents[2] / "docs/samples/sentence.flac"
-EACH = pytest.mark.parametrize("name", ["flemishguy", "nathalie"])
+EACH = pytest.mark.parametrize(
+    "name", ["flemishguy", "flemishguy-live", "nathalie", "nathalie-live"]
+)
 
 
 @EACH

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from anamorph.card import Ancestor, Card, Port, encode
+from anamorph.card import Ancestor, Card, Port, Provenance, encode
 from anamorph.commands.progress import locate
 from anamorph.model_file import read_card
 
@@ -77,10 +77,8 @@ def _provenance(card: Card) -> Iterator[tuple[str, str]]:
     made = card.provenance
     if made is None:
         return
-    hours = f"{made.cpu_hours:.2f} CPU-hours"
-    if made.gpu_hours:
-        hours += f", {made.gpu_hours:.2f} GPU-hours"
-    yield "trained by", f"recipe {made.recipe}, {made.steps} steps, seed {made.seed}, {hours}"
+    spent = f"seed {made.seed}, {_hours(made)}"
+    yield "trained by", f"recipe {made.recipe}, {made.steps} steps, {spent}"
     yield "", ", ".join(f"{key}={value}" for key, value in made.config.items())
     if made.start is not None:
         yield "began with", _ancestor(made.start)
@@ -96,4 +94,9 @@ def _provenance(card: Card) -> Iterator[tuple[str, str]]:
 def _ancestor(one: Ancestor) -> str:
     before = "" if one.start is None else f"; before that {_ancestor(one.start)}"
     taught = "" if one.voice is None else f"; taught by {_ancestor(one.voice)}"
-    return f"recipe {one.recipe}, {one.steps} steps, {one.cpu_hours:.2f} CPU-hours{taught}{before}"
+    return f"recipe {one.recipe}, {one.steps} steps, {_hours(one)}{taught}{before}"
+
+
+def _hours(spent: Provenance | Ancestor) -> str:
+    on_gpu = f", {spent.gpu_hours:.2f} GPU-hours" if spent.gpu_hours else ""
+    return f"{spent.cpu_hours:.2f} CPU-hours{on_gpu}"
