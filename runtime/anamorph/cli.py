@@ -31,6 +31,7 @@ VERBS: Final = {
     "cache": "List or remove downloaded models.",
 }
 PLUGIN_VERBS: Final = {
+    "serve": "Open a page for voices, pictures and models, and HTTP routes (extra: ui).",
     "train": "Train a model on your own data (extra: train).",
     "export": "Turn a training run into a gated, self-describing .onnx file (extra: train).",
     "evaluate": "Measure a model's quality on a test set (extra: train).",
@@ -43,11 +44,11 @@ Examples:
   anamorph convert me.mp3 -o her.flac -m nathalie
   anamorph convert talks/ -o hers/ -m nathalie   a whole folder, its tree kept
   cat me.wav | anamorph convert - -o - -m nathalie > her.wav
-  some-recorder | anamorph convert - -o - --raw s16le --rate 48000 -m nathalie | some-player""",
+  recorder | anamorph convert - -o - --raw s16le --rate 48000 -m nathalie-live | player""",
     "live": """\
 Examples:
   anamorph live --list-devices
-  anamorph live -m her-live.onnx
+  anamorph live -m nathalie-live
   anamorph live -m her-live.onnx --input Headset --output 3 --gain 6""",
     "upscale": """\
 Examples:
@@ -55,6 +56,11 @@ Examples:
   anamorph upscale small.jpg -o large.png        any of png, jpeg, webp, tiff, avif, gif
   anamorph upscale holiday/ -o enlarged/         a whole folder, its tree kept
   cat small.png | anamorph upscale - -o - > large.png""",
+    "serve": """\
+Examples:
+  anamorph serve                                 http://127.0.0.1:7860, for this machine alone
+  anamorph serve --host 0.0.0.0 --auth me:secret
+  curl -F file=@me.wav -F model=nathalie http://127.0.0.1:7860/v1/convert -o her.wav""",
     "info": "Example:\n  anamorph info photo-x4",
     "check": "Example:\n  anamorph check downloaded.onnx",
 }
@@ -68,6 +74,7 @@ EXTRAS: Final = {
     "pocketsphinx": "evaluate",
     "jiwer": "evaluate",
     "sounddevice": "live",
+    "gradio": "ui",
     "matplotlib": "evaluate",  # bench says itself which extra it needs it from
 }
 

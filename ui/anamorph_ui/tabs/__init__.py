@@ -1,0 +1,66 @@
+"""The page's tabs: a module each, found by itself.
+
+A module has ``ORDER`` (tabs stand by it, then by name), ``TITLE``, ``build(workshop, page)``, which
+lays out the tab and returns its `Pane`, and ``make_router(workshop)``, which returns its HTTP
+routes.
+"""
+
+import pkgutil
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+import gradio as gr
+from fastapi import APIRouter
+
+from anamorph_ui.workshop import Workshop
+
+
+@dataclass(frozen=True)
+class Pane:
+    """What other tabs may know of one.
+
+    Attributes:
+        name: Of its module, which selects it.
+        task: Of the models that it runs; empty for none.
+        model: Where a model is chosen; None for none.
+    """
+
+    name: str
+    task: str = ""
+    model: gr.Dropdown | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """The page while it is laid out.
+
+    Attributes:
+        tabs: All of them; ``gr.Tabs(selected=name)`` goes to one.
+        panes: Those that are laid out already.
+    """
+
+    tabs: gr.Tabs
+    panes: list[Pane]
+
+
+class TabModule(Protocol):
+    """A module of this package."""
+
+    ORDER: int
+    TITLE: str
+
+    def build(self, workshop: Workshop, page: Page) -> Pane:
+        """Lay the tab out."""
+
+    def make_router(self, workshop: Workshop) -> APIRouter:
+        """Return its routes."""
+
+
+def find_tabs() -> dict[str, Any]:
+    """Return the modules by name, in the order in which they stand."""
+    found = {
+        module.name: import_module(f"{__name__}.{module.name}")
+        for module in pkgutil.iter_modules(__path__)
+    }
+    return dict(sorted(found.items(), key=lambda pair: (pair[1].ORDER, pair[0])))
