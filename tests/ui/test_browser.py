@@ -176,6 +176,21 @@ def test_a_long_job_can_be_cancelled(server: Running, tmp_path: Path) -> None:
     assert server.workshop.desk.length == 0
 
 
+def test_a_job_ends_when_the_page_is_closed(server: Running, tmp_path: Path) -> None:
+    large = tmp_path / "large.png"
+    Picture(np.random.default_rng(1).integers(0, 256, (3000, 3000, 3), np.uint8)).save(large)
+    with browsing(server.url) as page:
+        panel = open_tab(page, "Upscale")
+        give(panel, large)
+        panel.get_by_role("button", name="Upscale", exact=True).click()
+        expect(panel.get_by_text("s left").first).to_be_visible()
+        assert server.workshop.desk.length == 1
+    begun = time.perf_counter()
+    while server.workshop.desk.length and time.perf_counter() - begun < 60:
+        time.sleep(0.1)
+    assert time.perf_counter() - begun < 20
+
+
 def test_a_card_is_read_and_a_model_measured_and_used(server: Running, tmp_path: Path) -> None:
     with browsing(server.url) as page:
         panel = open_tab(page, "Models")

@@ -114,6 +114,17 @@ def test_a_public_address_that_cannot_be_had(
     assert "no public address can be had (no network); go without --share" in said
 
 
+def test_without_gradio_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("anamorph_ui.server", "anamorph_ui.listening"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["serve", "--port", "0"]) == 1
+    said = capsys.readouterr().err
+    assert "the page needs uvicorn; install it with: pip install 'anamorph[ui]'" in said
+
+
 def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import gradio as gr
+from gradio.context import Context
 
 from anamorph.errors import AnamorphError
 from anamorph_ui.jobs import CalledOffError, Job
@@ -17,7 +18,7 @@ T = TypeVar("T")
 
 
 class PageJobs:
-    """The jobs that one part of the page asks for.
+    """The jobs that one part of a page asks for; made while the page is laid out.
 
     Args:
         workshop: Where they are done.
@@ -26,6 +27,9 @@ class PageJobs:
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
         self._jobs: defaultdict[str, set[Job]] = defaultdict(set)  # by session
+        page = Context.root_block
+        assert page is not None, "made outside of a page"
+        page.unload(self.call_off)
 
     def run(
         self,
@@ -69,7 +73,7 @@ class PageJobs:
                 del self._jobs[session]
 
     def call_off(self, request: gr.Request) -> None:
-        """End the session's jobs, if there are any."""
+        """End the session's jobs, if there are any: at a button, or when the page is left."""
         for job in list(self._jobs.get(request.session_hash or "", ())):
             job.call_off()
 
