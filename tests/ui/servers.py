@@ -34,6 +34,7 @@ def running(
         build_server(workshop, users=users, hosts=hosts),
         port=0,
         log_level="warning",
+        timeout_graceful_shutdown=1,
         ws_max_size=MOST_BYTES + 1000,
     )
     server = uvicorn.Server(config)

@@ -21,7 +21,7 @@ from anamorph.audio import Audio
 from anamorph.picture import Picture
 from anamorph_ui.samples import CAT, SENTENCE
 
-SECONDS = float(os.environ.get("ANAMORPH_LOAD_SECONDS", "120"))
+SECONDS = float(os.environ.get("ANAMORPH_LOAD_SECONDS", "60"))
 CLIENTS = 16
 MOST = 400  # requests of one client
 WARM_UP = 0.25  # of the time

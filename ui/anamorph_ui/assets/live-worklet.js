@@ -3,6 +3,7 @@
 
 const BLOCK = 0.01; // seconds
 const CUSHION = 0.05; // seconds that must be there before playing begins, or begins again
+const MOST = 0.2; // seconds that may wait; what is older is left out, or it would stay behind for ever
 const TOLD_EVERY = 0.25; // seconds
 
 class Live extends AudioWorkletProcessor {
@@ -57,7 +58,18 @@ class Live extends AudioWorkletProcessor {
     this.port.postMessage({ samples: block }, [block.buffer]);
   }
 
+  skip(samples) {
+    this.played += samples;
+    this.left -= samples;
+    while (samples > 0) {
+      const first = this.waiting.shift();
+      if (first.length > samples) this.waiting.unshift(first.subarray(samples));
+      samples -= first.length;
+    }
+  }
+
   play(output) {
+    if (this.left > MOST * sampleRate) this.skip(this.left - Math.round(CUSHION * sampleRate));
     if (!this.playing && this.left < CUSHION * sampleRate) return;
     this.playing = true;
     let at = 0;

@@ -68,13 +68,17 @@ async function startLive(panel) {
       (factor === undefined ? "" : `; real-time factor ${factor.toFixed(2)}`) +
       `; ${data.gaps} gaps`);
   };
-  socket.onmessage = ({ data }) => {
-    if (typeof data === "string") Object.assign(told, JSON.parse(data));
-    else node.port.postMessage(data, [data]);
-  };
   await new Promise((resolve, reject) => {
-    socket.onopen = resolve;
-    socket.onerror = () => reject(new Error("the server does not answer"));
+    socket.onmessage = ({ data }) => {
+      if (typeof data !== "string") return node.port.postMessage(data, [data]);
+      Object.assign(told, JSON.parse(data));
+      resolve(); // it tells the delay once the model is there; what is heard before would stay behind
+    };
+    socket.onclose = ({ reason }) => reject(new Error(reason || "the server does not answer"));
+  }).catch((error) => {
+    for (const track of microphone.getTracks()) track.stop();
+    context.close();
+    throw error;
   });
   socket.onclose = ({ reason }) => live && end(reason || "The server ended it.");
   context.createMediaStreamSource(microphone).connect(node).connect(context.destination);
