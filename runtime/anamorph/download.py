@@ -27,7 +27,7 @@ from anamorph.model_file import MAX_MODEL_BYTES, read_model
 
 TIMEOUT: Final = 30.0  # seconds without a byte
 _CHUNK: Final = 1 << 18
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _FRAGMENT: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
 
 
@@ -111,7 +111,7 @@ def _parse(address: str) -> tuple[str, str]:
 def _is_safe(url: str) -> bool:
     parts = urllib.parse.urlsplit(url)
     if parts.scheme == "http":
-        return parts.hostname in _LOOPBACK
+        return parts.hostname in LOOPBACK
     return parts.scheme in ("https", "hf") and bool(parts.hostname)
 
 

@@ -1,5 +1,6 @@
 """A server that listens for the length of a test."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ def running(
     limits: Limits | None = None, *, users: tuple[str, ...] = (), hosts: tuple[str, ...] = ()
 ) -> Iterator[Running]:
     """Serve on a free port of this machine."""
+    before = os.environ.get("GRADIO_TEMP_DIR")  # of a server that goes on beside this one
     workshop = Workshop(limits or Limits(), device="cpu", threads=1)
     config = uvicorn.Config(
         build_server(workshop, users=users, hosts=hosts),
@@ -51,3 +53,5 @@ def running(
         server.should_exit = True
         thread.join()
         workshop.close()
+        if before is not None:
+            os.environ["GRADIO_TEMP_DIR"] = before

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from tests.ui.servers import Running, running
 
-from anamorph_ui.guard import LOOPBACK
+from anamorph.download import LOOPBACK
 from anamorph_ui.limits import Limits
 
 

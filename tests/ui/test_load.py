@@ -78,6 +78,7 @@ def test_sixteen_clients_at_once(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     visitor = Visitor(tmp_path)
+    called = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "anamorph", "serve", "--port", "0", "--device", "cpu"],
         stderr=subprocess.PIPE,
@@ -86,6 +87,7 @@ def test_sixteen_clients_at_once(
     assert process.stderr is not None
     url = re.findall(r"http://[\d.]+:\d+", process.stderr.readline())[0]
     begun = time.perf_counter()
+    record_property("start", f"{begun - called:.1f} s, {resident(process):.0f} MB")
     memory: list[float] = []
 
     def visit(first: int) -> Counter[tuple[str, int]]:

@@ -28,13 +28,18 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 """
 
 
-def test_a_server_says_where_it_is_and_leaves_nothing(tmp_path: Path) -> None:
-    process = subprocess.Popen(
+def start(folder: Path) -> "subprocess.Popen[str]":
+    """Begin to serve, with temporary files in a folder."""
+    return subprocess.Popen(
         [sys.executable, "-m", "anamorph", "serve", "--port", "0", "--device", "cpu"],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(folder)},
     )
+
+
+def test_a_server_says_where_it_is_and_leaves_nothing(tmp_path: Path) -> None:
+    process = start(tmp_path)
     assert process.stderr is not None
     said = process.stderr.readline()
     found = re.fullmatch(r"Anamorph is at (http://127\.0\.0\.1:\d+) \(Ctrl-C ends\)\n", said)
@@ -51,12 +56,7 @@ def test_a_server_says_where_it_is_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_jobs_end_with_the_server(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "anamorph", "serve", "--port", "0", "--device", "cpu"],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )
+    process = start(tmp_path)
     assert process.stderr is not None
     url = re.findall(r"http://[\d.]+:\d+", process.stderr.readline())[0]
     large = tmp_path / "large.png"

@@ -12,15 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.background import BackgroundTask
 
-from anamorph.errors import (
-    AnamorphError,
-    InputError,
-    ModelFileError,
-    ModelNotFoundError,
-    OutputError,
-    UnavailableError,
-    UsageError,
-)
+from anamorph.errors import AnamorphError, ModelNotFoundError, UnavailableError
 from anamorph_ui.jobs import BusyError, CalledOffError, Job
 from anamorph_ui.workshop import GIVEN, Workshop
 
@@ -28,12 +20,9 @@ _STATUSES: Final[tuple[tuple[type[AnamorphError], int], ...]] = (
     (BusyError, 503),
     (CalledOffError, 499),  # nobody listens any more
     (ModelNotFoundError, 404),
-    (UsageError, 422),
-    (InputError, 422),
-    (OutputError, 422),
-    (ModelFileError, 422),
     (UnavailableError, 503),
 )
+_UNUSABLE: Final = 422  # what all other errors of the library say of what was sent
 _POLL: Final = 0.5  # seconds between looks at whether somebody still listens
 
 TEXTS: Final = {
@@ -53,7 +42,7 @@ RESPONSES: Final[dict[int | str, dict[str, object]]] = {
 
 def refuse(error: AnamorphError, workshop: Workshop) -> Response:
     """Return an answer of one sentence."""
-    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), _UNUSABLE)
     headers = {"Retry-After": "5"} if status == 503 else None
     return JSONResponse({"error": workshop.without_folders(str(error))}, status, headers=headers)
 

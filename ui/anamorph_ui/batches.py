@@ -49,15 +49,15 @@ def make_all(
             except AnamorphError as error:
                 failures.append(workshop.without_folders(str(error)))
                 continue
-            zipped.write(made, _unused(made.name, zipped.namelist()))
+            zipped.write(made, unused_name(made.name, zipped.namelist()))
             made.unlink()
     done = len(paths) - len(failures)
     lines = [f"{done} of {len(paths)} done.", *(f"- {line}" for line in failures)]
     return (str(archive) if done else None), "\n".join(lines)
 
 
-def _unused(name: str, names: Sequence[str]) -> str:
-    """Return a name, numbered where another file of the zip has it."""
+def unused_name(name: str, names: Sequence[str]) -> str:
+    """Return a name, numbered where another file has it."""
     path, number, free = Path(name), 1, name
     while free in names:
         number += 1

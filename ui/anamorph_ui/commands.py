@@ -46,7 +46,7 @@ def serve(
         waiting: Jobs that may wait; one more is told to come back.
         memory_mb: That loaded models may take, about; the least recently used goes.
     """
-    from anamorph_ui.guard import LOOPBACK
+    from anamorph.download import LOOPBACK
 
     for user in auth:
         if not all(user.partition(":")):

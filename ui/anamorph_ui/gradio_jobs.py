@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.context import Context
 
 from anamorph.errors import AnamorphError
+from anamorph_ui.batches import unused_name
 from anamorph_ui.jobs import CalledOffError, Job
 from anamorph_ui.workshop import GIVEN, Workshop
 
@@ -80,12 +81,9 @@ class PageJobs:
 
 def _keep(path: Path, folder: Path) -> Path:
     """Let an upload stay until its turn has come, however long that takes."""
-    kept = folder / GIVEN / path.name
-    kept.parent.mkdir(exist_ok=True)
-    number = 1
-    while kept.exists():
-        number += 1
-        kept = kept.with_name(f"{path.stem}-{number}{path.suffix}")
+    place = folder / GIVEN
+    place.mkdir(exist_ok=True)
+    kept = place / unused_name(path.name, [one.name for one in place.iterdir()])
     try:
         os.link(path, kept)
     except OSError:  # another file system, or one without links

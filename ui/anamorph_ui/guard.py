@@ -12,7 +12,6 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _OPEN: Final = ("/healthz",)  # asked by what watches over a server, which knows no password
 
 

@@ -48,7 +48,7 @@ def listen(
     ready = f"Anamorph is at http://{shown}:{port} (Ctrl-C ends)"
     server = _Server(config, lambda: report(ready), ending)
     if share:
-        report(f"and, for everybody, at {_share(port)}")
+        report(f"for everybody it is at {_share(port)}")
     # uvicorn shuts down, and then passes the signal on: to end so is what it is for.
     with suppress(KeyboardInterrupt, SystemExit):
         server.run(sockets=[listener])

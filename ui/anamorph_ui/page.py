@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import gradio as gr
 
-from anamorph_ui.tabs import Page, find_tabs
+from anamorph_ui.tabs import Page
 from anamorph_ui.workshop import Workshop
 
 ASSETS: Final = Path(__file__).parent / "assets"
@@ -26,12 +26,12 @@ def make_theme() -> gr.themes.Base:
     )
 
 
-def build_page(workshop: Workshop, tabs: dict[str, Any] | None = None) -> gr.Blocks:
+def build_page(workshop: Workshop, tabs: dict[str, Any]) -> gr.Blocks:
     """Lay the page out.
 
     Args:
         workshop: Where jobs are done.
-        tabs: Modules by name; None for all that are found.
+        tabs: Modules by name, as `tabs.find_tabs` returns them.
     """
     kept = (_CLEAN_EVERY, workshop.limits.kept_seconds)
     blocks: gr.Blocks
@@ -39,7 +39,7 @@ def build_page(workshop: Workshop, tabs: dict[str, Any] | None = None) -> gr.Blo
         gr.Markdown("# Anamorph\nOne signal into another, on this machine.")
         with gr.Tabs() as all_tabs:
             page = Page(all_tabs, [])
-            for name, module in (tabs or find_tabs()).items():
+            for name, module in tabs.items():
                 with gr.Tab(module.TITLE, id=name):
                     page.panes.append(module.build(workshop, page))
     return blocks

@@ -3,14 +3,14 @@
 import os
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException  # FastAPI's own is one of these
 from starlette.staticfiles import StaticFiles
 
 from anamorph_ui.answers import refuse_unread
@@ -86,7 +86,7 @@ def build_server(
         pwa=False,
         mcp_server=False,
         theme=make_theme(),
-        css_paths=Path(ASSETS) / "page.css",
+        css_paths=ASSETS / "page.css",
         head=HEAD,
     )
     return Guard(api, upload_bytes=workshop.limits.upload_bytes, users=users, hosts=hosts)

@@ -8,12 +8,9 @@ routes.
 import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 import gradio as gr
-from fastapi import APIRouter
-
-from anamorph_ui.workshop import Workshop
 
 
 @dataclass(frozen=True)
@@ -42,19 +39,6 @@ class Page:
 
     tabs: gr.Tabs
     panes: list[Pane]
-
-
-class TabModule(Protocol):
-    """A module of this package."""
-
-    ORDER: int
-    TITLE: str
-
-    def build(self, workshop: Workshop, page: Page) -> Pane:
-        """Lay the tab out."""
-
-    def make_router(self, workshop: Workshop) -> APIRouter:
-        """Return its routes."""
 
 
 def find_tabs() -> dict[str, Any]:

@@ -10,6 +10,7 @@ import gradio as gr
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
 from anamorph.audio_reader import SUFFIXES, RecordingFile
+from anamorph.card import Card
 from anamorph.errors import InputError
 from anamorph_ui import live_socket
 from anamorph_ui.answers import RESPONSES, answer
@@ -101,9 +102,7 @@ def make_router(workshop: Workshop) -> APIRouter:
 def build(workshop: Workshop, page: Page) -> Pane:
     """Lay out the tab."""
     jobs = PageJobs(workshop)
-    names = [
-        one.name for one in workshop.shelf.models(TASK) if not _is_live(one.card.context_after)
-    ]
+    names = [one.name for one in workshop.shelf.models(TASK) if not _is_live(one.card)]
     live_names = [one.name for one in workshop.shelf.models(TASK) if one.name not in names]
 
     with gr.Row():
@@ -162,8 +161,9 @@ def build(workshop: Workshop, page: Page) -> Pane:
     return Pane("voice", TASK, model)
 
 
-def _is_live(context_after: int | None) -> bool:
-    return context_after is not None and context_after <= _LIVE_SECONDS * 22050
+def _is_live(card: Card) -> bool:
+    after = card.context_after
+    return after is not None and after <= _LIVE_SECONDS * card.sample_rate
 
 
 def _show(before: Path, after: Path, model: str) -> tuple[str, str]:
