@@ -1,0 +1,199 @@
+"""A convolutional encoder and decoder: one code per picture.
+
+Of Burgess et al., "Understanding disentangling in beta-VAE" (2018), table 1: convolutions of 4 x 4
+with stride 2 down to a few pixels, one dense layer, and the same backwards. Wider pictures get more
+levels, and features double every second one.
+"""
+
+import math
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+_LEAST_SIDE: Final = 4  # pixels of the innermost features, along the shorter side
+_MOST_DOUBLINGS: Final = 2
+
+
+def count_levels(height: int, width: int) -> int:
+    """Return how often a picture of this size is halved.
+
+    Raises:
+        ValueError: It is too small, or a side cannot be halved that often.
+    """
+    levels = int(math.log2(max(min(height, width), 1) / _LEAST_SIDE) + 1e-9)
+    step = 2 ** max(levels, 1)
+    if levels < 1 or height % step or width % step:
+        raise ValueError(
+            f"{height} x {width} pixels cannot be halved down to {_LEAST_SIDE}; give a height and "
+            "a width of at least 8 that are both multiples of 8, 16 or 32, such as 32, 64 or 96"
+        )
+    return levels
+
+
+def _widths(channels: int, levels: int) -> list[int]:
+    return [channels << min(level // 2, _MOST_DOUBLINGS) for level in range(levels)]
+
+
+class Encoder(nn.Module):
+    """From a picture to a few numbers.
+
+    Args:
+        bands: Channels of the picture: 1 or 3.
+        height: Of the picture, in pixels.
+        width: Of the picture, in pixels.
+        channels: Features of the first convolution.
+        hidden: Features of the dense layer.
+        outputs: Numbers that come out.
+    """
+
+    def __init__(
+        self, *, bands: int, height: int, width: int, channels: int, hidden: int, outputs: int
+    ) -> None:
+        super().__init__()
+        levels = count_levels(height, width)
+        layers: list[nn.Module] = []
+        for inside, outside in zip(
+            [bands, *_widths(channels, levels)], _widths(channels, levels), strict=False
+        ):
+            layers += [nn.Conv2d(inside, outside, 4, stride=2, padding=1), nn.ReLU()]
+        area = (height >> levels) * (width >> levels)
+        self.features = nn.Sequential(*layers)
+        self.dense = nn.Sequential(nn.Linear(outside * area, hidden), nn.ReLU())
+        self.head = nn.Linear(hidden, outputs)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Turn float32 (b, bands, height, width) in [0, 1] into (b, outputs)."""
+        features = self.features(picture)  # (b, c, h / 2^levels, w / 2^levels)
+        numbers: Tensor = self.head(self.dense(features.flatten(1)))
+        return numbers
+
+
+class Decoder(nn.Module):
+    """From a code to a picture.
+
+    Args:
+        bands: Channels of the picture: 1 or 3.
+        height: Of the picture, in pixels.
+        width: Of the picture, in pixels.
+        channels: Features of the last but one convolution.
+        hidden: Features of the dense layer.
+        latent: Numbers in a code.
+    """
+
+    def __init__(
+        self, *, bands: int, height: int, width: int, channels: int, hidden: int, latent: int
+    ) -> None:
+        super().__init__()
+        levels = count_levels(height, width)
+        widths = _widths(channels, levels)[::-1]
+        self.inner = (widths[0], height >> levels, width >> levels)
+        self.dense = nn.Sequential(
+            nn.Linear(latent, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, math.prod(self.inner)),
+            nn.ReLU(),
+        )
+        layers: list[nn.Module] = []
+        for inside, outside in zip(widths, [*widths[1:], bands], strict=True):
+            layers += [nn.ConvTranspose2d(inside, outside, 4, stride=2, padding=1), nn.ReLU()]
+        self.features = nn.Sequential(*layers[:-1])
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Turn float32 (b, latent) into logits (b, bands, height, width); their sigmoid is seen."""
+        features = self.dense(code).unflatten(1, self.inner)  # (b, c, h / 2^levels, w / 2^levels)
+        logits: Tensor = self.features(features)
+        return logits
+
+
+class Autoencoder(nn.Module):
+    """An encoder and a decoder, with nothing between them.
+
+    Args:
+        bands: Channels of the picture: 1 or 3.
+        height: Of the picture, in pixels.
+        width: Of the picture, in pixels.
+        channels: Features of the outermost convolutions.
+        hidden: Features of the dense layers.
+        latent: Numbers in a code.
+    """
+
+    def __init__(
+        self, *, bands: int, height: int, width: int, channels: int, hidden: int, latent: int
+    ) -> None:
+        super().__init__()
+        self.bands, self.height, self.width, self.latent = bands, height, width, latent
+        size = {"bands": bands, "height": height, "width": width}
+        self.encoder = Encoder(**size, channels=channels, hidden=hidden, outputs=latent)
+        self.decoder = Decoder(**size, channels=channels, hidden=hidden, latent=latent)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Return logits of the picture that is made of a picture's code.
+
+        Args:
+            picture: float32 (b, bands, height, width) in [0, 1].
+        """
+        logits: Tensor = self.decoder(self.encode(picture))
+        return logits
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """Return the code of a picture, float32 (b, latent)."""
+        code: Tensor = self.encoder(picture)
+        return code
+
+
+class VAE(nn.Module):
+    """An encoder and a decoder with a Gaussian between them (Kingma & Welling, 2014).
+
+    Args:
+        bands: Channels of the picture: 1 or 3.
+        height: Of the picture, in pixels.
+        width: Of the picture, in pixels.
+        channels: Features of the outermost convolutions.
+        hidden: Features of the dense layers.
+        latent: Numbers in a code.
+    """
+
+    def __init__(
+        self, *, bands: int, height: int, width: int, channels: int, hidden: int, latent: int
+    ) -> None:
+        super().__init__()
+        self.bands, self.height, self.width, self.latent = bands, height, width, latent
+        size = {"bands": bands, "height": height, "width": width}
+        self.encoder = Encoder(**size, channels=channels, hidden=hidden, outputs=2 * latent)
+        self.decoder = Decoder(**size, channels=channels, hidden=hidden, latent=latent)
+
+    def forward(self, picture: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits of a picture that is drawn from a picture's posterior, and the posterior.
+
+        Args:
+            picture: float32 (b, bands, height, width) in [0, 1].
+            noise: float32 (b, latent), drawn from N(0, I); zeros take the mean.
+
+        Returns:
+            Logits, shaped as the picture, and mean and log variance, each (b, latent).
+        """
+        mean, log_variance = self.posterior(picture)
+        return self.decoder(reparametrise(mean, log_variance, noise)), mean, log_variance
+
+    def posterior(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance of q(z | picture), each float32 (b, latent)."""
+        mean, log_variance = self.encoder(picture).chunk(2, dim=1)
+        return mean, log_variance
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """Return the code of a picture: the posterior's mean, float32 (b, latent)."""
+        return self.posterior(picture)[0]
+
+
+def reparametrise(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+    """Return z = mean + sigma * epsilon, so that gradients reach mean and sigma.
+
+    Kingma & Welling, "Auto-Encoding Variational Bayes", 2014, section 2.4.
+
+    Args:
+        mean: float32 (b, latent).
+        log_variance: float32 (b, latent), natural log of sigma squared.
+        noise: float32 (b, latent), epsilon, drawn from N(0, I).
+    """
+    return mean + torch.exp(0.5 * log_variance) * noise
