@@ -9,7 +9,7 @@ family that comes nearest to what was observed. NumPy alone.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 

@@ -75,7 +75,8 @@ def reconstruct_teeth() -> NDArray[np.float64]:
     assert best is not None, "no start led to a histogram with these figures"
     rounded = np.round(best.x, _DIGITS)
     rounded[np.argmax(rounded)] += 1 - rounded.sum()
-    return np.round(rounded, _DIGITS)
+    kept: NDArray[np.float64] = np.round(rounded, _DIGITS)
+    return kept
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from anamorph.card import Dataset
 from anamorph.errors import InputError
 from anamorph.picture import Picture
 from anamorph_training.data.folder import decode, find_pictures, folder_digest
-from anamorph_training.data.sprites import Sprites
+from anamorph_training.data.sprites import SIDE, Sprites
 from anamorph_training.data.tables import Labelled, Part, read_parts
 from anamorph_training.networks.autoencoder import count_levels
 from anamorph_training.networks.resampling import resample, to_grey
@@ -92,7 +92,8 @@ class ArrayStack:
 
     def take(self, indices: NDArray[np.integer]) -> Pixels:
         """See `Stack`."""
-        return self.pixels[indices]
+        taken: Pixels = self.pixels[indices]
+        return taken
 
 
 class TrainingSprites:
@@ -133,19 +134,40 @@ def read_images(choice: Choice) -> Images:
     Raises:
         InputError: They are not there, damaged, too few, or of another kind.
     """
-    try:
-        count_levels(choice.height, choice.width)
-    except ValueError as error:
-        raise InputError(f"--height, --width: {error}") from None
+    check_format(choice)
     if is_sprites(choice.data):
         return _draw_sprites(choice)
     training, held, digest = _split(choice)
     _require(choice, len(training), len(held))
-    step = -(-len(held) // _MOST_HELD)
-    dataset = Dataset(
-        name=choice.data_name, licence=choice.licence, digest=digest, items=len(training)
-    )
-    return Images(ArrayStack(training.pixels), training.labels, held.pixels[::step], dataset)
+    dataset = name_dataset(choice, digest, len(training))
+    return Images(ArrayStack(training.pixels), training.labels, hold_some(held.pixels), dataset)
+
+
+def check_format(choice: Choice) -> None:
+    """Refuse a size that networks cannot take.
+
+    Raises:
+        InputError: It is one, or one that sprites are not drawn in.
+    """
+    try:
+        count_levels(choice.height, choice.width)
+    except ValueError as error:
+        raise InputError(f"--height, --width: {error}") from None
+    size = (choice.height, choice.width, choice.colour)
+    if is_sprites(choice.data) and size != (SIDE, SIDE, "grey"):
+        raise InputError(
+            f"--data sprites: they are drawn grey, {SIDE} x {SIDE}; give no other size"
+        )
+
+
+def hold_some(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return at most 64 of the pictures, evenly chosen."""
+    return pixels[:: max(1, -(-len(pixels) // _MOST_HELD))]
+
+
+def name_dataset(choice: Choice, digest: str, items: int) -> Dataset:
+    """Return what is learnt from, as a card names it."""
+    return Dataset(name=choice.data_name, licence=choice.licence, digest=digest, items=items)
 
 
 def is_sprites(data: Path) -> bool:
@@ -162,17 +184,10 @@ def _require(choice: Choice, training: int, held: int) -> None:
 
 
 def _draw_sprites(choice: Choice) -> Images:
-    if (choice.height, choice.width, choice.colour) != (64, 64, "grey"):
-        raise InputError("--data sprites: they are drawn grey, 64 x 64; give no other size")
     training = TrainingSprites()
-    chosen = training.held[:: -(-len(training.held) // _MOST_HELD)]
-    dataset = Dataset(
-        name=choice.data_name,
-        licence=choice.licence,
-        digest=training.sprites.digest,
-        items=len(training),
-    )
-    return Images(training, None, training.sprites.take(chosen), dataset)
+    dataset = name_dataset(choice, training.sprites.digest, len(training))
+    held = training.sprites.take(hold_some(training.held))
+    return Images(training, None, held, dataset)
 
 
 def _split(choice: Choice) -> tuple[Labelled, Labelled, str]:
@@ -180,7 +195,8 @@ def _split(choice: Choice) -> tuple[Labelled, Labelled, str]:
     if choice.data.is_file():
         parts = read_parts(choice.data)
         digest = hashlib.sha256(choice.data.read_bytes()).hexdigest()
-        return (*(_fitted(_chosen(parts[name], choice), choice) for name in _PARTS), digest)
+        training, apart = (_fitted(_chosen(parts[name], choice), choice) for name in _PARTS)
+        return training, apart, digest
     files = find_pictures(choice.data)
     kept, held = hold_out_files(files, choice.data, by_folder=choice.by_folder)
     names = sorted({file.parent.name for file in files})

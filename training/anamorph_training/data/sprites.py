@@ -55,7 +55,8 @@ class Sprites:
         shape, scale, orientation, x, y = factors.T
         form = np.ravel_multi_index((shape, scale, orientation), SIZES[:3])
         windows = sliding_window_view(self._forms, (SIDE, SIDE), axis=(1, 2))
-        return windows[form, SIZES[4] - 1 - y, SIZES[3] - 1 - x][:, None]
+        drawn: NDArray[np.uint8] = windows[form, SIZES[4] - 1 - y, SIZES[3] - 1 - x]
+        return drawn[:, None]
 
     def take(self, indices: Indices) -> NDArray[np.uint8]:
         """Draw the pictures of some numbers: uint8 (n, 1, 64, 64), 0 or 255."""

@@ -14,8 +14,7 @@ _LUMA: Final = (0.299, 0.587, 0.114)  # BT.601
 
 def to_grey(picture: Tensor) -> Tensor:
     """Return the luma (b, 1, h, w) of RGB (b, 3, h, w), encoded as it is."""
-    red, green, blue = picture.split(1, dim=1)
-    return _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+    return sum(share * picture[:, i : i + 1] for i, share in enumerate(_LUMA))  # type: ignore[return-value]
 
 
 def resample(picture: Tensor, height: int | Tensor, width: int | Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from anamorph import cli
 from anamorph_training.code_watch import CodeWatch
 from anamorph_training.data.batches import Batches, draw_batch
 from anamorph_training.data.images import read_images, save_holdout
+from anamorph_training.data.rarity import Rarity, check_countable, encode_all
 from anamorph_training.latent_losses import kl_to_prior, negative_log_likelihood
 from anamorph_training.loop.average import update_average
 from anamorph_training.loop.device import count_gpus, start_fabric
@@ -23,7 +24,7 @@ from anamorph_training.loop.learner import Diary, set_up_learner
 from anamorph_training.loop.meter import Meter
 from anamorph_training.loop.run_folder import open_run
 from anamorph_training.networks.autoencoder import VAE
-from anamorph_training.options import CodeOptions, Extent, Weight
+from anamorph_training.options import CodeOptions, Extent, Positive, Rate, Weight
 
 RECIPE: Final = "beta_vae"
 
@@ -38,6 +39,12 @@ class Config(CodeOptions):
     """Steps over which the weight of the divergence rises from 0 to beta."""
     free_bits: Weight = 0.0
     """Nats that each latent may carry at no cost (1 bit is 0.693 nats)."""
+    mine_outliers: bool = False
+    """Draw pictures the more often the rarer their codes are."""
+    alpha: Rate = 0.1
+    """What mining adds to the share of pictures with alike latents; more makes draws more even."""
+    resample_every: Positive = 200
+    """Steps after which mining encodes all pictures anew."""
 
 
 def build(config: Config) -> VAE:
@@ -68,19 +75,24 @@ def train(config: Config, out: Path) -> None:
         SystemExit: SIGTERM came, likewise; the code is 143.
     """
     images = read_images(config)
+    if config.mine_outliers:
+        check_countable(images.training, "--mine-outliers")
     fabric = start_fabric(
         device=config.device, precision=config.precision, threads=config.threads, seed=config.seed
     )
     open_run(out, RECIPE, config)
     progress = Progress(config.steps)
     learner = set_up_learner(fabric, build(config), config)
-    resumed = resume(out, learner.parts, steps=config.steps, report=progress.say)
+    rarity = Rarity(len(images.training)) if config.mine_outliers else None
+    parts = learner.parts | ({"rarity": rarity} if rarity else {})
+    resumed = resume(out, parts, steps=config.steps, report=progress.say)
     effort = Effort(resumed.spent, gpus=count_gpus(fabric))
     keeper = Keeper(out, RECIPE, config, [images.dataset])
     keeper.check(resumed)
     if not resumed.step:
         save_holdout(out, images.held)
-    draw = partial(draw_batch, stack=images.training, choice=config)
+    weights = rarity.weights if rarity else None
+    draw = partial(draw_batch, stack=images.training, choice=config, weights=weights)
     batches = Batches(draw, start=resumed.step, stop=config.steps)
     watch = CodeWatch(learner.average, images.held, fabric.device)
 
@@ -89,7 +101,7 @@ def train(config: Config, out: Path) -> None:
         Journal(out, step=resumed.step, tensorboard=config.tensorboard) as journal,
     ):
         meter = Meter(batches)
-        diary = Diary(config, journal, progress, meter, watch, keeper, learner.parts, effort)
+        diary = Diary(config, journal, progress, meter, watch, keeper, parts, effort)
         for step, drawn in enumerate(batches, start=resumed.step + 1):
             rate = learner.zero_grad(step)
             picture, noise = fabric.to_device(drawn.picture), fabric.to_device(drawn.noise)
@@ -106,6 +118,10 @@ def train(config: Config, out: Path) -> None:
                 learner.average, learner.network, decay=config.average_decay, step=step - 1
             )
 
+            if rarity and step % config.resample_every == 0:
+                rarity.update(
+                    encode_all(learner.average, images.training, fabric.device), config.alpha
+                )
             meter.add(loss=loss, distortion=distortion, divergence=divergence, gradient_norm=norm)
             if diary.enter(step, learning_rate=rate, stopping=interruption.asked):
                 interruption.leave()

@@ -1,0 +1,138 @@
+"""Learn how a picture looks without noise: a denoising autoencoder, which sees anomalies.
+
+Kascenas et al., "Denoising Autoencoders for Unsupervised Anomaly Detection in Brain MRI", 2022.
+"""
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from anamorph import cli
+from anamorph_training.code_watch import CodeWatch
+from anamorph_training.data.batches import Batches, draw_batch
+from anamorph_training.data.corruption import add_coarse_noise
+from anamorph_training.data.images import read_images, save_holdout
+from anamorph_training.latent_losses import negative_log_likelihood
+from anamorph_training.loop.average import update_average
+from anamorph_training.loop.device import count_gpus, start_fabric
+from anamorph_training.loop.effort import Effort
+from anamorph_training.loop.interruption import Interruption
+from anamorph_training.loop.journal import Journal, Progress
+from anamorph_training.loop.keeping import Keeper, resume
+from anamorph_training.loop.learner import Diary, set_up_learner
+from anamorph_training.loop.meter import Meter
+from anamorph_training.loop.run_folder import open_run
+from anamorph_training.networks.autoencoder import Autoencoder
+from anamorph_training.options import CodeOptions, Positive, Weight
+
+RECIPE: Final = "denoising_autoencoder"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(CodeOptions):
+    """What decides a run."""
+
+    cell: Positive = 8
+    """Pixels between neighbouring numbers of the noise, which lies between them smoothly."""
+    deviation: Weight = 0.2
+    """Standard deviation of the noise, as a share of white."""
+    foreground: float = -1.0
+    """Pixels must be brighter than this to receive noise, as a share of white; below 0 all do."""
+
+
+def build(config: Config) -> Autoencoder:
+    """Make the network, with fresh weights from PyTorch's generator."""
+    return Autoencoder(
+        bands=3 if config.colour == "rgb" else 1,
+        height=config.height,
+        width=config.width,
+        channels=config.channels,
+        hidden=config.hidden,
+        latent=config.latent,
+    )
+
+
+def train(config: Config, out: Path) -> None:
+    """Train, or continue the run in ``out`` where it left off.
+
+    Raises:
+        InputError: The data cannot be used, or ``out`` holds another run, or one on other data.
+        OutputError: ``out`` cannot be written.
+        UnavailableError: The device is not there.
+        KeyboardInterrupt: Ctrl-C came; the run stopped with a checkpoint.
+        SystemExit: SIGTERM came, likewise; the code is 143.
+    """
+    images = read_images(config)
+    fabric = start_fabric(
+        device=config.device, precision=config.precision, threads=config.threads, seed=config.seed
+    )
+    open_run(out, RECIPE, config)
+    progress = Progress(config.steps)
+    learner = set_up_learner(fabric, build(config), config)
+    resumed = resume(out, learner.parts, steps=config.steps, report=progress.say)
+    effort = Effort(resumed.spent, gpus=count_gpus(fabric))
+    keeper = Keeper(out, RECIPE, config, [images.dataset])
+    keeper.check(resumed)
+    if not resumed.step:
+        save_holdout(out, images.held)
+    draw = partial(draw_batch, stack=images.training, choice=config)
+    batches = Batches(draw, start=resumed.step, stop=config.steps)
+    watch = CodeWatch(learner.average, images.held, fabric.device)
+
+    with (
+        Interruption() as interruption,
+        Journal(out, step=resumed.step, tensorboard=config.tensorboard) as journal,
+    ):
+        meter = Meter(batches)
+        diary = Diary(config, journal, progress, meter, watch, keeper, learner.parts, effort)
+        for step, drawn in enumerate(batches, start=resumed.step + 1):
+            rate = learner.zero_grad(step)
+            picture = fabric.to_device(drawn.picture)
+            noisy = add_coarse_noise(
+                picture,
+                cell=config.cell,
+                deviation=config.deviation,
+                foreground=config.foreground,
+                seed=(config.seed, step - 1, 1),
+            )
+            loss = negative_log_likelihood(
+                learner.model(noisy), picture, likelihood=config.likelihood, noise=config.noise
+            ).mean()
+            fabric.backward(loss)
+            norm = fabric.clip_gradients(learner.model, learner.optimizer, max_norm=config.clip)
+            learner.optimizer.step()
+            update_average(
+                learner.average, learner.network, decay=config.average_decay, step=step - 1
+            )
+
+            meter.add(loss=loss, gradient_norm=norm)
+            if diary.enter(step, learning_rate=rate, stopping=interruption.asked):
+                interruption.leave()
+
+
+def main(
+    config: Annotated[Config, Parameter(name="*")],
+    *,
+    out: Annotated[Path, Parameter(help="Folder of the run; an unfinished run continues.")],
+) -> None:
+    """Train an autoencoder to take away blobs that do not belong there.
+
+    Trained on what is normal, it takes anomalies for such blobs: where picture and answer differ is
+    what `anamorph detect` shows. A run stopped by Ctrl-C or a kill continues where the same command
+    is repeated.
+
+    Example:
+        anamorph train denoising_autoencoder --data good/ --likelihood gaussian --out runs/tiles
+        anamorph train denoising_autoencoder --data pneumoniamnist.npz --only 0 --height 32 \
+            --width 32 --likelihood gaussian --out runs/chest
+        anamorph export runs/tiles -o tiles.onnx
+    """
+    train(config, out)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.main(["train", RECIPE, *sys.argv[1:]]))
