@@ -18,17 +18,21 @@ if TYPE_CHECKING:
     from anamorph_training.evaluation.upscaling import Example
     from anamorph_training.finished_run import Run
 
+_CODE_RECIPES: Final = ("autoencoder", "denoising_autoencoder", "vae", "beta_vae", "debiasing_vae")
 # Those that say something to a run of a recipe, where it is not an upscaler's.
 _OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "cyclegan_voice": ("vocoder", "direction"),
     "distill_voice": ("vocoder",),
     "vocoder": (),
+    **dict.fromkeys(_CODE_RECIPES, ("task",)),
 }
 _OWNERS: Final = {
     "test_set": "upscalers",
     "vocoder": "voice converters",
     "direction": "runs of cyclegan_voice",
+    "task": "autoencoders and VAEs",
 }
+Task = Literal["reconstruct", "detect", "outliers"]
 _Text = Annotated[str, Parameter(show_default=False)]
 
 export = App(
@@ -58,6 +62,7 @@ def export_run(
     test_set: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
     vocoder: Annotated[str | None, Parameter(show_default=False)] = None,
     direction: Literal["target", "source"] | None = None,
+    task: Task | None = None,
     force: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -77,6 +82,9 @@ def export_run(
             default vocoder-22k.
         direction: For converters: into the target's voice, which is the default, or back into the
             source's.
+        task: For autoencoders and VAEs: what the files are for. reconstruct (the default) writes
+            NAME.encoder.onnx and NAME.decoder.onnx; detect finds anomalies, which is the default
+            of denoising_autoencoder; outliers ranks pictures.
         force: Replace an existing file.
         json: Print the findings and the card as one JSON object.
     """
@@ -99,8 +107,12 @@ def export_run(
         print(f"passed: {finding.check}", file=sys.stderr, flush=True)
 
     place = Place(run, output, force, report)
-    _refuse_foreign(trained.recipe, test_set=test_set, vocoder=vocoder, direction=direction)
-    if trained.recipe == "vocoder":
+    _refuse_foreign(
+        trained.recipe, test_set=test_set, vocoder=vocoder, direction=direction, task=task
+    )
+    if trained.recipe in _CODE_RECIPES:
+        card, output = _deploy_codes(trained, identity, place, task)
+    elif trained.recipe == "vocoder":
         card = _deploy_vocoder(trained, identity, place)
     elif "vocoder" in _OPTIONS.get(trained.recipe, ()):
         if trained.recipe == "distill_voice" and not vocoder:
@@ -154,6 +166,30 @@ def _deploy_upscaler(
         force=place.force,
         report=place.report,
     )
+
+
+def _deploy_codes(
+    trained: "Run", identity: "Identity", place: Place, task: Task | None
+) -> tuple["Card", Path]:
+    from anamorph_export.coding import code_files, deploy_codes
+    from anamorph_export.deploying import check_target
+    from anamorph_training.finished_run import read_codes, read_held_pictures
+
+    task = task or ("detect" if trained.recipe == "denoising_autoencoder" else "reconstruct")
+    files = code_files(place.output)
+    for file in files.values():
+        check_target(file, force=place.force)
+    card = deploy_codes(
+        trained.network,
+        place.output,
+        identity=identity,
+        provenance=trained.provenance,
+        held=read_held_pictures(place.run),
+        known=read_codes(place.run),
+        force=place.force,
+        report=place.report,
+    )
+    return card, files["encoder"]
 
 
 def _deploy_vocoder(trained: "Run", identity: "Identity", place: Place) -> "Card":

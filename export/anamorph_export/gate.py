@@ -192,8 +192,14 @@ def check_parity(
     ), result
 
 
-def open_run(data: bytes) -> Run:
-    """Open a file of one input and one output in plain ONNX Runtime on the CPU."""
+def open_run(data: bytes, ranges: Sequence[float] = (1.0,)) -> Run:
+    """Open a file of one input in plain ONNX Runtime on the CPU.
+
+    Args:
+        data: The file.
+        ranges: Of its outputs, by which they are divided where there are several; then they are
+            joined, as `Joined` does in PyTorch.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -207,10 +213,36 @@ def open_run(data: bytes) -> Run:
     name = session.get_inputs()[0].name
 
     def run(batch: Floats) -> Floats:
-        result: Floats = session.run(None, {name: batch})[0]
-        return result
+        results: list[Floats] = session.run(None, {name: batch})
+        if len(ranges) == 1:
+            return results[0]
+        parts = [
+            one.reshape(len(one), -1) / span for one, span in zip(results, ranges, strict=True)
+        ]
+        joined: Floats = np.concatenate(parts, axis=1, dtype=np.float32)
+        return joined
 
     return run
+
+
+class Joined(nn.Module):
+    """A graph of several outputs as one of a single output, so that checks see all of them.
+
+    Args:
+        graph: Returns a tuple of tensors (b, ...).
+        ranges: What each is divided by.
+    """
+
+    def __init__(self, graph: nn.Module, ranges: Sequence[float]) -> None:
+        super().__init__()
+        self.graph = graph
+        self.ranges = tuple(ranges)
+        self.training = graph.training
+
+    def forward(self, given: Tensor) -> Tensor:
+        """Return all outputs, float32 (b, numbers)."""
+        made = zip(self.graph(given), self.ranges, strict=True)
+        return torch.cat([one.flatten(1) / span for one, span in made], dim=1)
 
 
 @torch.no_grad()

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from anamorph.audio import Audio
+    from anamorph.autoencoder import Autoencoder
     from anamorph.card import Card
     from anamorph.converter import VoiceConverter
+    from anamorph.detector import Detector
     from anamorph.errors import AnamorphError
     from anamorph.loading import load
+    from anamorph.outliers import OutlierFinder
     from anamorph.picture import Picture
     from anamorph.upscaler import Upscaler
     from anamorph.vocoder import Vocoder
@@ -20,7 +23,10 @@ if TYPE_CHECKING:
 __all__ = [
     "AnamorphError",
     "Audio",
+    "Autoencoder",
     "Card",
+    "Detector",
+    "OutlierFinder",
     "Picture",
     "Upscaler",
     "Vocoder",
@@ -32,7 +38,10 @@ __all__ = [
 _HOMES: Final = {
     "AnamorphError": "anamorph.errors",
     "Audio": "anamorph.audio",
+    "Autoencoder": "anamorph.autoencoder",
     "Card": "anamorph.card",
+    "Detector": "anamorph.detector",
+    "OutlierFinder": "anamorph.outliers",
     "Picture": "anamorph.picture",
     "Upscaler": "anamorph.upscaler",
     "Vocoder": "anamorph.vocoder",

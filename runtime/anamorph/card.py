@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from anamorph.errors import ModelFileError
 
-SCHEMA: Final = (1, 2)
+SCHEMA: Final = (1, 3)
 METADATA_KEY: Final = "anamorph.card"
 MAX_CARD_BYTES: Final = 1 << 20
 
@@ -27,6 +27,7 @@ MAX_STEP: Final = 4096  # pixels or samples: of multiples, of alignments and of 
 MAX_CONTEXT: Final = 1_000_000  # pixels or samples: 20 seconds of sound at 48 kHz
 MAX_SAMPLE_RATE: Final = 768_000  # Hz: the highest of any converter
 MAX_LATENT_WIDTH: Final = 1_000_000
+MAX_SIDE: Final = 4096  # pixels that a picture inside a graph has along one side
 
 # \Z, since $ would let a line end follow.
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*\Z", max_length=100)]
@@ -38,9 +39,10 @@ Step = Annotated[int, Meta(ge=1, le=MAX_STEP)]
 Reach = Annotated[int, Meta(ge=0, le=MAX_CONTEXT)]
 SampleRate = Annotated[int, Meta(ge=0, le=MAX_SAMPLE_RATE)]
 LatentWidth = Annotated[int, Meta(ge=0, le=MAX_LATENT_WIDTH)]
+Side = Annotated[int, Meta(ge=0, le=MAX_SIDE)]
 Task = Literal[
-    "upscale", "convert", "vocode", "translate", "generate", "reconstruct", "detect"
-]  # vocode: since schema 1.2
+    "upscale", "convert", "vocode", "translate", "generate", "reconstruct", "detect", "outliers"
+]  # vocode: since schema 1.2; outliers: since 1.3
 Release = Annotated[str, Meta(pattern=r"^([0-9][0-9a-z.+-]*)?\Z", max_length=40)]
 
 # C0, DEL and C1, line ends of Unicode, and what turns the direction of the text around it.
@@ -164,11 +166,32 @@ class Gate(Struct, frozen=True):
 
 
 class Calibration(Struct, frozen=True):
-    """Where a detector draws its line, measured on normal data."""
+    """Where the line between normal and not is drawn, measured on normal data.
+
+    Attributes:
+        threshold: Values above it are not normal.
+        false_positive_rate: Share of the normal data that lies above it.
+        quantiles: Of the normal data: the value below which each share lies, such as ``"0.5"``.
+    """
 
     threshold: float
     false_positive_rate: float
     quantiles: dict[str, float] = {}
+
+
+class Latent(Struct, frozen=True):
+    """What one number of a code does over the data that it was learnt from.
+
+    Attributes:
+        mean: Of the codes.
+        deviation: Standard deviation of the codes; near 0 where a VAE leaves it unused.
+        divergence: Mean divergence of its posterior from N(0, 1), in nats: what it tells of a
+            picture; 0 for autoencoders without a posterior.
+    """
+
+    mean: float
+    deviation: float
+    divergence: float = 0.0
 
 
 class Card(Struct, frozen=True):
@@ -197,7 +220,12 @@ class Card(Struct, frozen=True):
             its least common multiple with ``size_multiple`` is at most ``MAX_STEP``.
         latent_width: Numbers in a latent code, up to ``MAX_LATENT_WIDTH``; 0 where there is none.
         labels: Names of the classes, in order.
-        calibration: Threshold of a detector.
+        height: Height of the pictures inside the graph, up to ``MAX_SIDE``, which others are
+            brought to; that of a decoder's pictures; 0 where the graph keeps the size.
+        width: Their width.
+        latents: What each number of a code does; none for other models.
+        prior: Distribution that codes can be drawn from; empty where they follow none.
+        calibrations: Thresholds by the name of the output that they are for.
         licence: SPDX identifier or short name of the licence of the weights.
         attribution: Whom the licence asks to name.
         provenance: How the weights came to be.
@@ -228,7 +256,11 @@ class Card(Struct, frozen=True):
     alignment: Step = 1
     latent_width: LatentWidth = 0
     labels: tuple[str, ...] = ()
-    calibration: Calibration | None = None
+    height: Side = 0
+    width: Side = 0
+    latents: tuple[Latent, ...] = ()
+    prior: Literal["", "normal"] = ""
+    calibrations: dict[str, Calibration] = {}
     attribution: str = ""
     provenance: Provenance | None = None
     metrics: tuple[Metric, ...] = ()
@@ -298,6 +330,10 @@ def _check(card: Card) -> None:
         raise msgspec.ValidationError(
             f"No multiple of both {card.alignment} and {card.size_multiple} up to {MAX_STEP} - at "
             "`$.alignment`"
+        )
+    if card.latents and len(card.latents) != card.latent_width:
+        raise msgspec.ValidationError(
+            f"{len(card.latents)} latents where the width is {card.latent_width} - at `$.latents`"
         )
     for port in (*card.inputs, *card.outputs):
         if port.minimum is not None and port.maximum is not None and port.minimum > port.maximum:

@@ -127,7 +127,8 @@ def _gate(card: Card) -> Finding:
 def _run_findings(model: ModelFile, session: Session) -> Iterator[Finding]:
     """Run the model; whatever ends that early is the last finding."""
     card = session.card
-    if card.task not in ("upscale", "convert", "vocode"):
+    named = card.task in ("reconstruct", "detect", "outliers")
+    if not named and card.task not in ("upscale", "convert", "vocode"):
         yield _failed(
             "run",
             f"not tried: this version runs no models for {card.task!r}; try: pip install "
@@ -137,6 +138,8 @@ def _run_findings(model: ModelFile, session: Session) -> Iterator[Finding]:
     try:
         if card.task == "upscale":
             yield from _upscaler_findings(model, session)
+        elif named:
+            yield from _named_findings(session)
         else:
             yield from _sequence_findings(session)
     except MemoryError:
@@ -149,6 +152,13 @@ def _sequence_findings(session: Session) -> Iterator[Finding]:
     from anamorph.sequence_checks import sequence_findings
 
     for name, holds, detail in sequence_findings(session):
+        yield Finding(name, "note", detail) if holds is None else _judge(name, holds, detail)
+
+
+def _named_findings(session: Session) -> Iterator[Finding]:
+    from anamorph.named_checks import named_findings
+
+    for name, holds, detail in named_findings(session):
         yield Finding(name, "note", detail) if holds is None else _judge(name, holds, detail)
 
 

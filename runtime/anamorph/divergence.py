@@ -217,7 +217,8 @@ def binomial(trials: int, p: float) -> Probabilities:
     _check_chance(p)
     ways = np.array([math.comb(trials, k) for k in range(trials + 1)], np.float64)
     k = np.arange(trials + 1)
-    return ways * p**k * (1 - p) ** (trials - k)
+    chances: Probabilities = ways * p**k * (1 - p) ** (trials - k)
+    return chances
 
 
 def two_level(outcomes: int, split: int, p: float) -> Probabilities:

@@ -1,27 +1,44 @@
 """From what a user calls a model to an object that runs it."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from anamorph import download, manifest
 from anamorph.errors import InputError, ModelFileError, ModelNotFoundError
-from anamorph.model_file import check_file, read_card, read_model
+from anamorph.family import find_family
+from anamorph.model_file import check_file, read_model
 from anamorph.session import open_session
 
 if TYPE_CHECKING:
+    from anamorph.autoencoder import Autoencoder
     from anamorph.converter import VoiceConverter
+    from anamorph.detector import Detector
     from anamorph.loaded_model import LoadedModel
+    from anamorph.outliers import OutlierFinder
     from anamorph.upscaler import Upscaler
 
 Loaded = TypeVar("Loaded")
 
 _REMOTE: Final = ("https://", "http://", "hf://")
+_CLASSES: Final = {
+    "upscale": ("anamorph.upscaler", "Upscaler"),
+    "convert": ("anamorph.converter", "VoiceConverter"),
+    "vocode": ("anamorph.vocoder", "Vocoder"),
+    "reconstruct": ("anamorph.autoencoder", "Autoencoder"),
+    "detect": ("anamorph.detector", "Detector"),
+    "outliers": ("anamorph.outliers", "OutlierFinder"),
+}
+_ROLES: Final = {"reconstruct": ("encoder", "decoder")}
 
 
 def load(name: str | os.PathLike[str], *, device: str = "auto", threads: int | None = None) -> Any:
-    """Load a model and return an object of its task: `Upscaler`, `VoiceConverter`, `Vocoder`.
+    """Load a model and return an object of its task.
+
+    That is `Upscaler`, `VoiceConverter`, `Vocoder`, `Autoencoder`, `Detector` or `OutlierFinder`.
+    Of a model of several files any may be named; the others are found beside it.
 
     Args:
         name: A name of the zoo (``photo-x4``, or ``photo-x4@1`` for one version), a path, or an
@@ -36,25 +53,23 @@ def load(name: str | os.PathLike[str], *, device: str = "auto", threads: int | N
         UnavailableError: ONNX Runtime, the device or the network is not there.
         InputError: An option is no valid choice, or another command runs this task.
     """
-    model = read_model(resolve(name))
+    path = resolve(name)
+    model = read_model(path)
     task = model.card.task
-    if task not in ("upscale", "convert", "vocode"):
+    if task not in _CLASSES:
         raise InputError(
             f"{model.origin}: is a model for {model.card.task!r}, which this version of Anamorph "
             "does not run; try: pip install --upgrade anamorph"
         )
-    session = open_session(model, device=device, threads=threads)
-    if task == "convert":
-        from anamorph.converter import VoiceConverter
-
-        return VoiceConverter(session)
-    if task == "vocode":
-        from anamorph.vocoder import Vocoder
-
-        return Vocoder(session)
-    from anamorph.upscaler import Upscaler
-
-    return Upscaler(session)
+    home, kind = _CLASSES[task]
+    roles = _ROLES.get(task, (model.card.role,))
+    if roles != (model.card.role,):
+        files = find_family(name, path, roles, resolve=resolve)
+        models = [read_model(files[role]) for role in roles]
+    else:
+        models = [model]
+    sessions = [open_session(one, device=device, threads=threads) for one in models]
+    return getattr(import_module(home), kind)(*sessions)
 
 
 def load_upscaler(
@@ -81,6 +96,45 @@ def load_converter(
     from anamorph.converter import VoiceConverter
 
     return _of_task(load(name, device=device, threads=threads), VoiceConverter, "convert")
+
+
+def load_autoencoder(
+    name: str | os.PathLike[str], *, device: str = "auto", threads: int | None = None
+) -> "Autoencoder":
+    """Load a model that turns pictures into codes; arguments and errors are those of ``load``.
+
+    Raises:
+        InputError: It does something else.
+    """
+    from anamorph.autoencoder import Autoencoder
+
+    return _of_task(load(name, device=device, threads=threads), Autoencoder, "reconstruct")
+
+
+def load_detector(
+    name: str | os.PathLike[str], *, device: str = "auto", threads: int | None = None
+) -> "Detector":
+    """Load a model that finds anomalies; arguments and errors are those of ``load``.
+
+    Raises:
+        InputError: It does something else.
+    """
+    from anamorph.detector import Detector
+
+    return _of_task(load(name, device=device, threads=threads), Detector, "detect")
+
+
+def load_outlier_finder(
+    name: str | os.PathLike[str], *, device: str = "auto", threads: int | None = None
+) -> "OutlierFinder":
+    """Load a model that finds outliers; arguments and errors are those of ``load``.
+
+    Raises:
+        InputError: It does something else.
+    """
+    from anamorph.outliers import OutlierFinder
+
+    return _of_task(load(name, device=device, threads=threads), OutlierFinder, "outliers")
 
 
 def _of_task(loaded: "LoadedModel", kind: type[Loaded], task: str) -> Loaded:
@@ -136,38 +190,6 @@ def resolve(
             raise found from None
         raise
     return _locate(entry, progress)
-
-
-def find_siblings(path: Path, roles: Iterable[str]) -> dict[str, Path]:
-    """Return the files of a family that deploys as several graphs, by role.
-
-    Args:
-        path: File of one role, such as ``faces.encoder.onnx``.
-        roles: Roles that are needed, such as ``("encoder", "decoder")``.
-
-    Raises:
-        ModelNotFoundError: A role is missing beside the file.
-        ModelFileError: A sibling belongs to another training of the family, or cannot be read.
-    """
-    own = read_card(path)
-    found = {own.role: path}
-    for role in roles:
-        if role == own.role:
-            continue
-        sibling = path.with_name(f"{own.family}.{role}.onnx")
-        try:
-            check_file(sibling)
-        except ModelNotFoundError:
-            raise ModelNotFoundError(
-                f"{path}: needs {sibling.name} beside it; copy it into the same folder"
-            ) from None
-        card = read_card(sibling)
-        if (card.family, card.role, card.family_digest) != (own.family, role, own.family_digest):
-            raise ModelFileError(
-                f"{sibling}: does not belong to {path.name}; use the files of one export"
-            )
-        found[role] = sibling
-    return found
 
 
 def _has_separator(text: str) -> bool:

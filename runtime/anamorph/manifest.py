@@ -18,12 +18,13 @@ MANIFEST_NAME: Final = "manifest.json"
 FileName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._@-]*\.onnx$", max_length=120)]
 
 
-class ZooModel(msgspec.Struct, frozen=True, kw_only=True):
+class ZooModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One model of the zoo.
 
     Attributes:
         name: Name that it is loaded by.
         version: Version of the weights, counted from 1.
+        role: Part of a family of files of one name; ``model`` where there is only one.
         file: File in the zoo's folder.
         sha256: Of the whole file.
         size: Bytes of the file.
@@ -32,6 +33,7 @@ class ZooModel(msgspec.Struct, frozen=True, kw_only=True):
 
     name: Name
     version: Count
+    role: Name = "model"
     file: FileName
     sha256: Sha256
     size: Count
@@ -57,7 +59,7 @@ class _Manifest(msgspec.Struct, frozen=True):
 
 
 def models(folder: Path | None = None) -> tuple[ZooModel, ...]:
-    """Return the zoo's models, by name and then by version, newest first.
+    """Return the zoo's models, by name and then by version, newest first; encoders come first.
 
     Args:
         folder: Folder that holds ``manifest.json``; None takes the package's own.
@@ -72,11 +74,17 @@ def models(folder: Path | None = None) -> tuple[ZooModel, ...]:
         raise ModelFileError(
             f"{path}: the list of models is missing or damaged ({error}); install anamorph again"
         ) from None
-    return tuple(sorted(found, key=lambda model: (model.name, -model.version)))
+    return tuple(sorted(found, key=_place))
+
+
+def _place(model: ZooModel) -> tuple[str, int, bool, str]:
+    return model.name, -model.version, model.role != "encoder", model.role
 
 
 def find(name: str) -> ZooModel:
     """Return the model of a name, such as ``photo-x4``, or of one version, such as ``photo-x4@1``.
+
+    Of a family of several files it is the encoder.
 
     Raises:
         ModelNotFoundError: The zoo has no such model or version.
@@ -111,6 +119,7 @@ def describe(path: Path, *, url: str | None = None) -> ZooModel:
     return ZooModel(
         name=model.card.name,
         version=model.card.model_version,
+        role=model.card.role,
         file=path.name,
         sha256=hashlib.sha256(model.data).hexdigest(),
         size=len(model.data),
@@ -139,7 +148,9 @@ def write_manifest(folder: Path, urls: dict[str, str] | None = None) -> tuple[Zo
             path, url=urls.get(path.name) or (known.url if known else None)
         )
     _refuse_twins(entries.values())
-    ordered = tuple(sorted(entries.values(), key=lambda model: (model.name, model.version)))
+    ordered = tuple(
+        sorted(entries.values(), key=lambda model: (model.name, model.version, model.file))
+    )
     encoded = msgspec.json.format(msgspec.json.encode(_Manifest(ordered)), indent=2)
     (folder / MANIFEST_NAME).write_bytes(encoded + b"\n")
     return models(folder)
@@ -150,9 +161,9 @@ def _existing(folder: Path) -> Sequence[ZooModel]:
 
 
 def _refuse_twins(entries: Iterable[ZooModel]) -> None:
-    seen: dict[tuple[str, int], str] = {}
+    seen: dict[tuple[str, int, str], str] = {}
     for entry in entries:
-        twin = seen.setdefault((entry.name, entry.version), entry.file)
+        twin = seen.setdefault((entry.name, entry.version, entry.role), entry.file)
         if twin != entry.file:
             raise ModelFileError(
                 f"{entry.file}: is {entry.name}@{entry.version} as {twin} is; raise the "

@@ -1,4 +1,4 @@
-"""Whether the inputs and outputs of a graph are those on its card."""
+"""Whether the inputs and outputs of a graph are those on its card, and those of its task."""
 
 from typing import Any, Final
 
@@ -13,6 +13,28 @@ _ELEMENT_TYPES: Final = {
 _PICTURE_AXES: Final = ("batch", "channel", "height", "width")
 _PICTURE_CHANNELS: Final = ("red", "green", "blue")
 _WAVEFORM: Final = ("waveform", ("batch", "samples"))
+_RGB_PICTURE: Final = (_PICTURE_AXES, _PICTURE_CHANNELS, 0, 1)
+_CODE: Final = ("batch", "latent")
+_SCORE: Final = ("batch",)
+SCORES: Final = ("neighbours", "density", "mahalanobis", "elbo")
+"""What can tell outliers, in the order of the outputs, of which any may be absent."""
+
+_Axes = dict[str, tuple[str, ...]]
+# By task and role: axes of the inputs, of the outputs, and of further outputs that may be absent.
+_NAMED: Final[dict[tuple[str, str], tuple[_Axes, _Axes, _Axes]]] = {
+    ("reconstruct", "encoder"): (
+        {"picture": _PICTURE_AXES},
+        {"code": _CODE},
+        {"deviation": _CODE, "chances": ("batch", "class")},
+    ),
+    ("reconstruct", "decoder"): ({"code": _CODE}, {"picture": _PICTURE_AXES}, {}),
+    ("detect", "model"): (
+        {"picture": _PICTURE_AXES},
+        {"heat": ("batch", "height", "width"), "score": _SCORE},
+        {},
+    ),
+    ("outliers", "model"): ({"picture": _PICTURE_AXES}, {}, dict.fromkeys(SCORES, _SCORE)),
+}
 _SEQUENCES: Final = {
     "convert": (_WAVEFORM, _WAVEFORM),
     "vocode": (("mel", ("batch", "band", "frames")), _WAVEFORM),
@@ -44,7 +66,9 @@ def check_ports(card: Card, session: Any, origin: str) -> None:
                 printable(", ".join(actual)) or "none",
             )
         for port, node in zip(ports, nodes, strict=True):
-            _check_port(origin, kind, port, node)
+            _check_port(card, origin, kind, port, node)
+    if card.task in {task for task, _ in _NAMED}:
+        _check_named(card, origin)
     if card.task in _SEQUENCES:
         _check_sequence(card, origin)
     if card.task == "upscale":
@@ -70,7 +94,28 @@ def _check_sequence(card: Card, origin: str) -> None:
         )
 
 
-def _check_port(origin: str, kind: str, port: Port, node: Any) -> None:
+def _check_named(card: Card, origin: str) -> None:
+    """Refuse a card whose inputs and outputs are not those that its task names."""
+    inputs, outputs, further = _NAMED.get((card.task, card.role), ({}, {}, {}))
+    known = outputs | further
+    right = [(port.name, port.axes) for port in card.inputs] == list(inputs.items())
+    right &= all(known.get(port.name) == port.axes for port in card.outputs)
+    right &= bool(card.outputs) and outputs.keys() <= {port.name for port in card.outputs}
+    for port in (*card.inputs, *card.outputs):
+        if port.name == "picture":
+            right &= (port.axes, port.channels, port.minimum, port.maximum) == _RGB_PICTURE
+    if card.task in ("detect", "outliers"):
+        right &= all("0.5" in one.quantiles for one in card.calibrations.values())
+        right &= card.calibrations.keys() == {port.name for port in card.outputs}
+    right &= card.task != "reconstruct" or bool(card.latent_width and card.height and card.width)
+    if not right:
+        raise ModelFileError(
+            f"{origin}: its card says {card.task}, role {card.role}, but not the inputs, outputs "
+            "and sizes that belong to it; export it again"
+        )
+
+
+def _check_port(card: Card, origin: str, kind: str, port: Port, node: Any) -> None:
     if node.type != _ELEMENT_TYPES[port.dtype]:
         raise _lies(origin, f"{kind} {port.name} of {port.dtype}", node.type)
     if not node.shape:
@@ -84,7 +129,11 @@ def _check_port(origin: str, kind: str, port: Port, node: Any) -> None:
             raise _lies(
                 origin, f"{kind} {port.name} of {len(port.channels)} {axis}s", f"{node.shape}"
             )
-        if axis in ("batch", "height", "width", "samples", "frames"):
+        fixed = {"height": card.height, "width": card.width} if card.role == "decoder" else {}
+        counted = fixed | {"latent": card.latent_width, "class": len(card.labels)}
+        if axis in counted and extent != counted[axis]:
+            raise _lies(origin, f"{kind} {port.name} of {axis} {counted[axis]}", f"{extent}")
+        if axis in ("batch", "height", "width", "samples", "frames") and axis not in counted:
             raise _lies(origin, f"{kind} {port.name} of any {axis}", f"only {extent}")
 
 

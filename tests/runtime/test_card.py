@@ -21,7 +21,9 @@ def _full_card() -> Card:
         family_digest="d",
         description="Makes Größe, 大きさ and 👨‍👩‍👧 larger.",
         labels=("cat",),
-        calibration=Calibration(threshold=1, false_positive_rate=0.1, quantiles={"0.5": 0.1}),
+        calibrations={
+            "score": Calibration(threshold=1, false_positive_rate=0.1, quantiles={"0.5": 0.1})
+        },
         attribution="Somebody",
         provenance=Provenance(
             recipe="tiny",

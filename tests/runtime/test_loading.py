@@ -8,7 +8,8 @@ from tests.runtime.tiny_models import tiny_upscaler
 import anamorph
 from anamorph import download, loading, manifest
 from anamorph.errors import InputError, ModelFileError, ModelNotFoundError
-from anamorph.loading import find_siblings, load, resolve
+from anamorph.family import find_siblings
+from anamorph.loading import load, resolve
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anamorph_training.data.batches import to_float
+from anamorph_training.data.images import Stack
 from anamorph_training.loop.journal import Journal, Progress
 from anamorph_training.sheets import write_sheet
 
+CODES_FILE: Final = "codes.npz"
+_CODES: Final = 4096
+_AT_ONCE: Final = 256
 _SHOWN: Final = 8
 
 
@@ -23,15 +27,20 @@ class CodeWatch:
     Attributes:
         network: What is measured, in evaluation mode: it has ``encode`` and ``decoder``.
         held: uint8 (n, bands, height, width), held out.
+        known: What it learns from.
         device: Where the network is.
+        run: Folder of the run.
     """
 
     network: nn.Module
     held: NDArray[np.uint8]
+    known: Stack
     device: torch.device
+    run: Path
 
     def measure(self, step: int, journal: Journal, progress: Progress) -> None:
-        """Measure after ``step`` steps, and tell."""
+        """Measure after ``step`` steps, tell, and keep codes for the export."""
+        self._keep_codes()
         picture = to_float(self.held)
         error = (self.reconstruct(picture) - picture).square().mean()
         psnr = float(-10 * torch.log10(error.clamp(min=1e-10)))
@@ -44,6 +53,29 @@ class CodeWatch:
         pairs = zip(shown, to_uint8(self.reconstruct(to_float(shown))), strict=True)
         rows = [[to_rgb(one) for one in pair] for pair in pairs]
         write_sheet(run / "samples" / f"{step:09}.png", ["held out", "from its code"], rows)
+
+    def _keep_codes(self) -> None:
+        """Write codes of up to 4,096 pictures that are learnt from, evenly chosen."""
+        chosen = np.linspace(0, len(self.known) - 1, min(_CODES, len(self.known))).astype(np.int64)
+        parts: list[tuple[NDArray[np.float32], ...]] = []
+        for first in range(0, len(chosen), _AT_ONCE):
+            picture = to_float(self.known.take(chosen[first : first + _AT_ONCE]))
+            parts.append(self._encode(picture.to(self.device)))
+        values = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        names = ("mean", "log_variance")
+        file = self.run / CODES_FILE
+        temporary = file.with_suffix(".tmp.npz")
+        arrays: dict[str, Any] = dict(zip(names, values, strict=False))
+        np.savez(temporary, **arrays)
+        temporary.replace(file)
+
+    @torch.inference_mode()
+    def _encode(self, picture: Tensor) -> tuple[NDArray[np.float32], ...]:
+        """Return codes; of a VAE, mean and log variance of the posterior."""
+        network: Any = self.network
+        if hasattr(network, "posterior"):
+            return tuple(part.cpu().numpy() for part in network.posterior(picture))
+        return (network.encode(picture).cpu().numpy(),)
 
     @torch.inference_mode()
     def reconstruct(self, picture: Tensor) -> Tensor:

@@ -2,19 +2,37 @@
 
 import json
 import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from anamorph.card import Provenance
 from anamorph.errors import InputError
+from anamorph_training.code_watch import CODES_FILE
+from anamorph_training.data.folder import decode
 from anamorph_training.loop.checkpoints import load_ema
 from anamorph_training.rebuilding import rebuild
 
 _PERCEPTUAL: Final = frozenset({"srgan"})
+
+
+@dataclass(frozen=True)
+class KnownCodes:
+    """Codes of up to 4,096 of the pictures that a run learnt from.
+
+    Attributes:
+        mean: float32 (n, latent); of a VAE, the means of the posteriors.
+        log_variance: Of the posteriors, natural log, shaped alike; None of an autoencoder.
+    """
+
+    mean: NDArray[np.float32]
+    log_variance: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +77,37 @@ def read_run(folder: Path) -> Run:
         network=network.eval(),
         provenance=_read_provenance(folder),
     )
+
+
+def read_codes(folder: Path) -> KnownCodes:
+    """Read the codes that a run of an autoencoder or VAE kept.
+
+    Raises:
+        InputError: There are none, or they are damaged.
+    """
+    file = folder / CODES_FILE
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return KnownCodes(arrays["mean"], arrays.get("log_variance"))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{file}: cannot be read ({error}); continue the run to its next checkpoint"
+        ) from None
+
+
+def read_held_pictures(folder: Path) -> list[NDArray[np.uint8]]:
+    """Read the pictures that a run of this family kept aside: uint8 (height, width, 3) each.
+
+    Raises:
+        InputError: There are none.
+    """
+    files = sorted((folder / "holdout").glob("*.png"))
+    if not files:
+        raise InputError(
+            f"{folder}: kept no held-out pictures, without which quality cannot be checked; "
+            "continue its training"
+        )
+    return [decode(file) for file in files]
 
 
 def _read_config(folder: Path) -> tuple[str, dict[str, Any]]:

@@ -28,7 +28,7 @@ def perfect(factors: Factors) -> Codes:
 def turned(factors: Factors) -> Codes:
     """Return the same, turned so that every latent holds some of every factor."""
     turn, _ = np.linalg.qr(np.random.default_rng(5).standard_normal((5, 5)))
-    return perfect(factors)[:, :5] @ turn
+    return np.asarray(perfect(factors)[:, :5] @ turn)
 
 
 def noise(factors: Factors) -> Codes:
@@ -81,7 +81,7 @@ def test_a_rescaled_code_scores_as_before() -> None:
     scale = np.array([3, 0.5, 1, 10, 2, 1, 1])
 
     def rescaled(factors: Factors) -> Codes:
-        return perfect(factors) * scale
+        return np.asarray(perfect(factors) * scale)
 
     assert factor_vae_score(rescaled, SIZES, votes=400) == 1
     assert beta_vae_score(rescaled, SIZES, votes=400) == 1

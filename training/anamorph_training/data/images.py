@@ -28,7 +28,7 @@ Pixels = NDArray[np.uint8]
 _SPRITES: Final = "sprites"
 _EVERY: Final = 5
 _EVERY_SPRITE: Final = 1009
-_MOST_HELD: Final = 64  # kept with a run and measured while it trains
+_MOST_HELD: Final = 256  # kept with a run and measured while it trains
 _PARTS: Final[tuple[Part, Part]] = ("train", "valid")
 
 
@@ -118,7 +118,7 @@ class Images:
     Attributes:
         training: To learn from.
         labels: Their classes, int64 (n,); none for dSprites.
-        held: uint8 (n, bands, height, width), held out, evenly chosen, at most 64.
+        held: uint8 (n, bands, height, width), held out, evenly chosen, at most 256.
         dataset: What is learnt from, as a card names it.
     """
 
@@ -161,7 +161,7 @@ def check_format(choice: Choice) -> None:
 
 
 def hold_some(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return at most 64 of the pictures, evenly chosen."""
+    """Return at most 256 of the pictures, evenly chosen."""
     return pixels[:: max(1, -(-len(pixels) // _MOST_HELD))]
 
 

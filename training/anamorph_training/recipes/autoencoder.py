@@ -70,7 +70,7 @@ def train(config: Config, out: Path) -> None:
         save_holdout(out, images.held)
     draw = partial(draw_batch, stack=images.training, choice=config)
     batches = Batches(draw, start=resumed.step, stop=config.steps)
-    watch = CodeWatch(learner.average, images.held, fabric.device)
+    watch = CodeWatch(learner.average, images.held, images.training, fabric.device, out)
 
     with (
         Interruption() as interruption,

@@ -92,7 +92,7 @@ def train(config: Config, out: Path) -> None:
     weights = rarity.weights if rarity else None
     draw = partial(draw_batch, stack=images.training, choice=config, weights=weights)
     batches = Batches(draw, start=resumed.step, stop=config.steps)
-    watch = CodeWatch(learner.average, images.held, fabric.device)
+    watch = CodeWatch(learner.average, images.held, images.training, fabric.device, out)
 
     with (
         Interruption() as interruption,
