@@ -232,7 +232,7 @@ def check_quality(file: Path, held: Sequence[Pixels]) -> tuple[Finding, tuple[Me
     if not psnr >= mean_psnr + LEAST_GAIN_DB:
         raise GateError(
             f"quality: {len(held)} held-out pictures come back with {psnr:.2f} dB, their mean "
-            f"gives {mean_psnr:.2f} dB; {mean_psnr + LEAST_GAIN_DB:.2f} dB are required; train longer"
+            f"gives {mean_psnr:.2f}, {mean_psnr + LEAST_GAIN_DB:.2f} are required; train longer"
         )
     finding = Finding(
         "quality",

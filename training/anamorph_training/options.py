@@ -73,7 +73,7 @@ class CodeOptions(RunOptions):
     latent: Positive = 10
     """Width of the latent space: numbers in a code."""
     channels: Positive = 32
-    """Features of the outermost convolutions; every second level has twice as many."""
+    """Features of the outer two levels; each further one has twice as many."""
     hidden: Positive = 256
     """Features of the dense layers."""
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"

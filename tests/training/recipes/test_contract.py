@@ -25,7 +25,6 @@ from anamorph_training.commands import recipe_names
 from anamorph_training.data.speech import write_wav
 from anamorph_training.loop.checkpoints import load_checkpoint
 from anamorph_training.loop.journal import read_metrics
-from anamorph_training.options import RunOptions
 
 
 @dataclass(frozen=True)
@@ -134,6 +133,27 @@ RECIPES = {
         kept="*.wav",
     ),
 }
+CODES = (
+    QUIET
+    | {"height": 16, "width": 16, "channels": 4, "hidden": 16, "latent": 3, "batch": 2}
+    | {"likelihood": "gaussian", "steps": 40, "warm_up": 4, "learning_rate": 1e-3}
+    | {"log_every": 5, "check_every": 5, "sample_every": 40}
+)
+OVERFIT = {"steps": 300, "channels": 16, "hidden": 32, "learning_rate": 5e-3, "check_every": 300}
+for name, options, overfit in (
+    ("autoencoder", {}, {}),
+    ("denoising_autoencoder", {}, {"deviation": 0.01}),
+    ("vae", {"mine_outliers": True, "resample_every": 10}, {}),
+    ("beta_vae", {"mine_outliers": True, "resample_every": 10}, {"beta": 1.5}),
+    ("debiasing_vae", {"classes": 1, "resample_every": 10}, {}),
+):
+    RECIPES[name] = Tiny(
+        options=CODES | options,
+        overfit=OVERFIT | overfit,
+        bound=0.0,
+        make_data=make_pictures,
+        separate_valid=False,
+    )
 EACH = pytest.mark.parametrize("name", sorted(RECIPES))
 
 
@@ -212,7 +232,7 @@ def test_has_the_four_names_in_order(name: str) -> None:
 
 @EACH
 def test_documents_every_field(name: str) -> None:
-    classes = (recipe(name).Config, RunOptions)
+    classes = [one for one in recipe(name).Config.__mro__ if dataclasses.is_dataclass(one)]
     source = [line for one in classes for line in inspect.getsource(one).splitlines()]
     for field in dataclasses.fields(recipe(name).Config):
         (line,) = (i for i, text in enumerate(source) if text.startswith(f"    {field.name}: "))

@@ -1,6 +1,6 @@
 """How rare pictures are by the density of their codes, and how often to show each because of it."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -28,6 +28,11 @@ class Rarity(nn.Module):
     def __init__(self, count: int) -> None:
         super().__init__()
         self.register_buffer("weights", torch.full((count,), 1 / count, dtype=torch.float64))
+
+    def _load_from_state_dict(self, state: Any, prefix: str, *arguments: Any) -> None:
+        """Take the chances of however many pictures; that the data have changed is told later."""
+        self.weights = torch.empty_like(state[f"{prefix}weights"])
+        super()._load_from_state_dict(state, prefix, *arguments)
 
     def update(self, codes: NDArray[np.floating], alpha: float) -> None:
         """Take the chances from codes, as `rarity` does: float (n, latent)."""

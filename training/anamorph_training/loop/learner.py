@@ -76,8 +76,8 @@ class Learner(Generic[Network]):
         """What a checkpoint keeps, by its names there."""
         return {"network": self.network, "average": self.average, "optimizer": self.adam}
 
-    def zero_grad(self, step: int) -> float:
-        """Forget the gradients, and return the learning rate of a step, counted from 1."""
+    def set_rate(self, step: int) -> float:
+        """Set the learning rate of a step, counted from 1, and return it."""
         rate = warm_cosine(
             step - 1,
             steps=self.choice.steps,
@@ -86,7 +86,6 @@ class Learner(Generic[Network]):
             floor=self.choice.final_learning_rate,
         )
         set_learning_rate(self.adam, rate)
-        self.optimizer.zero_grad()
         return rate
 
 

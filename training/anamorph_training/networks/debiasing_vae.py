@@ -13,7 +13,7 @@ class DebiasingVAE(nn.Module):
         bands: Channels of the picture: 1 or 3.
         height: Of the picture, in pixels.
         width: Of the picture, in pixels.
-        channels: Features of the outermost convolutions.
+        channels: Features of the outer two levels.
         hidden: Features of the dense layers.
         latent: Numbers in a code.
         classes: Classes to tell apart.

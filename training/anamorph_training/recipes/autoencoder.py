@@ -79,7 +79,8 @@ def train(config: Config, out: Path) -> None:
         meter = Meter(batches)
         diary = Diary(config, journal, progress, meter, watch, keeper, learner.parts, effort)
         for step, drawn in enumerate(batches, start=resumed.step + 1):
-            rate = learner.zero_grad(step)
+            rate = learner.set_rate(step)
+            learner.optimizer.zero_grad()
             picture = fabric.to_device(drawn.picture)
             loss = negative_log_likelihood(
                 learner.model(picture), picture, likelihood=config.likelihood, noise=config.noise

@@ -101,7 +101,8 @@ def train(config: Config, out: Path) -> None:
         meter = Meter(batches)
         diary = Diary(config, journal, progress, meter, watch, keeper, parts, effort)
         for step, drawn in enumerate(batches, start=resumed.step + 1):
-            rate = learner.zero_grad(step)
+            rate = learner.set_rate(step)
+            learner.optimizer.zero_grad()
             picture, noise = fabric.to_device(drawn.picture), fabric.to_device(drawn.noise)
             logits, mean, log_variance, classes = learner.model(picture, noise)
             error = F.cross_entropy(classes, fabric.to_device(labels[drawn.indices]))

@@ -90,7 +90,8 @@ def train(config: Config, out: Path) -> None:
         meter = Meter(batches)
         diary = Diary(config, journal, progress, meter, watch, keeper, learner.parts, effort)
         for step, drawn in enumerate(batches, start=resumed.step + 1):
-            rate = learner.zero_grad(step)
+            rate = learner.set_rate(step)
+            learner.optimizer.zero_grad()
             picture = fabric.to_device(drawn.picture)
             noisy = add_coarse_noise(
                 picture,
