@@ -25,6 +25,12 @@ VERBS: Final = {
     "convert": "Speak the same words in another voice: files, folders or a pipe.",
     "live": "Speak into the microphone in another voice (extra: live).",
     "upscale": "Enlarge pictures: files, folders or a pipe.",
+    "detect": "Find what is not normal in pictures: heat map, mask and score.",
+    "outliers": "Rank a folder of pictures by how new or rare they are.",
+    "reconstruct": "Turn pictures into codes of a few numbers, and codes into pictures.",
+    "traverse": "Move one number of a picture's code, or go from one picture to another.",
+    "generate": "Draw pictures that never were: a sheet or a folder of them.",
+    "divergence": "Say how far distributions are apart: entropy, KL, and the nearest of a family.",
     "models": "List the models that can be used by name.",
     "info": "Show a model's card: what it does, its data, licence, figures and gate result.",
     "check": "Verify a model file: card, digest, shapes, determinism and context.",
@@ -56,6 +62,36 @@ Examples:
   anamorph upscale small.jpg -o large.png        any of png, jpeg, webp, tiff, avif, gif
   anamorph upscale holiday/ -o enlarged/         a whole folder, its tree kept
   cat small.png | anamorph upscale - -o - > large.png""",
+    "detect": """\
+Examples:
+  anamorph detect tile.jpg                       writes tile-heat.png and tile-mask.png beside it
+  anamorph detect parts/ -o found/ --json        a whole folder; scores for machines
+  anamorph detect lungs.png -m chest-xray --threshold 0.02""",
+    "outliers": """\
+Examples:
+  anamorph outliers scans/ -o strangest.png
+  anamorph outliers scans/ --score neighbours --score elbo --top 40
+  anamorph outliers scans/ --json > ranking.jsonl""",
+    "reconstruct": """\
+Examples:
+  anamorph reconstruct me.jpg -m faces           writes me-reconstructed.jpg beside it
+  anamorph reconstruct me.jpg -m faces -o me.npy        its code
+  anamorph reconstruct me.npy -m faces -o again.png     and back""",
+    "traverse": """\
+Examples:
+  anamorph traverse me.jpg -m faces --dim 3 --from -3 --to 3 --steps 9
+  anamorph traverse me.jpg -m faces -o me.gif    the latents that say most, moving
+  anamorph traverse me.jpg -m faces --to-image you.jpg -o between.gif""",
+    "generate": """\
+Examples:
+  anamorph generate -m faces -o new.png --count 36
+  anamorph generate -m digits-2d --map -o map.png""",
+    "divergence": """\
+Examples:
+  anamorph divergence                            the lecture's teeth beside even chances
+  anamorph divergence 3,5,2 1,1,1 --unit nats
+  anamorph divergence teeth binomial:0.57
+  anamorph divergence teeth --fit two-level --split 6 -o curve.svg""",
     "serve": """\
 Examples:
   anamorph serve                                 http://127.0.0.1:7860, for this machine alone

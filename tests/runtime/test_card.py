@@ -7,7 +7,7 @@ from tests.runtime.hostile_models import assert_one_line
 from tests.runtime.tiny_models import upscaler_card
 
 from anamorph import card as cards
-from anamorph.card import Calibration, Card, Dataset, Gate, Metric, Port, Provenance
+from anamorph.card import Calibration, Card, Dataset, Gate, Latent, Metric, Port, Provenance
 from anamorph.errors import ModelFileError
 
 CONTROLS = ["\x1b[2J", "a\nb", "\x00", "\x7f", "\x9b", "\u2028", "\u202e", "\u2066"]
@@ -21,6 +21,9 @@ def _full_card() -> Card:
         family_digest="d",
         description="Makes Größe, 大きさ and 👨‍👩‍👧 larger.",
         labels=("cat",),
+        latent_width=2,
+        latents=(Latent(mean=0, deviation=1, divergence=0.5),) * 2,
+        prior="normal",
         calibrations={
             "score": Calibration(threshold=1, false_positive_rate=0.1, quantiles={"0.5": 0.1})
         },

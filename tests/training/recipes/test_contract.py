@@ -233,7 +233,8 @@ def test_has_the_four_names_in_order(name: str) -> None:
 @EACH
 def test_documents_every_field(name: str) -> None:
     classes = [one for one in recipe(name).Config.__mro__ if dataclasses.is_dataclass(one)]
-    source = [line for one in classes for line in inspect.getsource(one).splitlines()]
+    lines = (inspect.getsource(one).splitlines() for one in classes if isinstance(one, type))
+    source = [line for one in lines for line in one]
     for field in dataclasses.fields(recipe(name).Config):
         (line,) = (i for i, text in enumerate(source) if text.startswith(f"    {field.name}: "))
         assert source[line + 1].strip().startswith('"""'), field.name
