@@ -68,6 +68,16 @@ evaluate.command(
     help="PSNR and SSIM of upscalers against the truth.",
 )
 evaluate.command(
+    "anamorph_training.evaluation.code_command:disentanglement",
+    name="disentanglement",
+    help="Whether single latents stand for single factors of dSprites: five scores.",
+)
+evaluate.command(
+    "anamorph_training.evaluation.code_command:reconstruction",
+    name="reconstruction",
+    help="How near pictures come back from their codes, beside PCA.",
+)
+evaluate.command(
     "anamorph_training.evaluation.voice_command:voice",
     name="voice",
     help="Distortion, pitch, speaker similarity and quality of converted speech.",

@@ -137,7 +137,7 @@ def read_images(choice: Choice) -> Images:
     check_format(choice)
     if is_sprites(choice.data):
         return _draw_sprites(choice)
-    training, held, digest = _split(choice)
+    training, held, digest = split_images(choice)
     _require(choice, len(training), len(held))
     dataset = name_dataset(choice, digest, len(training))
     return Images(ArrayStack(training.pixels), training.labels, hold_some(held.pixels), dataset)
@@ -190,8 +190,12 @@ def _draw_sprites(choice: Choice) -> Images:
     return Images(training, None, held, dataset)
 
 
-def _split(choice: Choice) -> tuple[Labelled, Labelled, str]:
-    """Return what to learn from, what is held out, and a digest of the first."""
+def split_images(choice: Choice) -> tuple[Labelled, Labelled, str]:
+    """Return what to learn from, all that is held out, and a digest of the first.
+
+    Raises:
+        InputError: They are not there, damaged, or of another kind.
+    """
     if choice.data.is_file():
         parts = read_parts(choice.data)
         digest = hashlib.sha256(choice.data.read_bytes()).hexdigest()
