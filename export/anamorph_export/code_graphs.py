@@ -107,6 +107,62 @@ class DecoderGraph(nn.Module):
         return torch.cat([picture] * 3, dim=1) if picture.shape[1] == 1 else picture
 
 
+class DetectorGraph(nn.Module):
+    """From a picture to how far each of its pixels is from normal, and the picture itself.
+
+    What the network makes of a picture is compared with it. A median takes fine texture away, which
+    no code holds; then the error is divided by what is usual at its place, so that edges, which
+    never lie quite alike, do not count as defects.
+
+    Args:
+        network: Has ``encode`` and ``decoder``.
+        usual: Mean error of normal pictures at each place, float32 (height, width), above 0.
+        median: Side of the median's window, odd, in pixels of the network.
+        hottest: Share of the pixels whose mean heat is the score, above 0.
+    """
+
+    usual: Tensor
+
+    def __init__(self, network: nn.Module, usual: Tensor, *, median: int, hottest: float) -> None:
+        super().__init__()
+        self.inlet = Inlet(network)
+        self.network = network
+        self.median = median
+        self.count = max(1, round(hottest * usual.numel()))
+        self.register_buffer("usual", usual)
+        self.training = network.training
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn float32 (b, 3, rows, columns) in [0, 1] into heat (b, rows, columns), score (b,)."""
+        heat = self.error(picture) / self.usual  # (b, height, width)
+        hottest, _ = torch.topk(heat.flatten(1), self.count, dim=1)
+        # Vectors as long as the picture's sides tell the size without a shape.
+        down, across = picture[0, 0, :, 0], picture[0, 0, 0]
+        return resample(heat[:, None], down, across)[:, 0], hottest.mean(1)
+
+    def error(self, picture: Tensor) -> Tensor:
+        """Return the error of the network's picture: float32 (b, height, width), at least 0."""
+        fitted = self.inlet(picture)
+        code = self.network.encode(fitted)  # type: ignore[operator]
+        made = torch.sigmoid(self.network.decoder(code))  # type: ignore[operator]
+        return _median((made - fitted).mean(1), self.median).abs()
+
+
+def _median(plane: Tensor, side: int) -> Tensor:
+    """Return the median of the window around each value of (b, h, w); edges are repeated."""
+    if side == 1:
+        return plane
+    reach, (height, width) = side // 2, plane.shape[1:]
+    padded = F.pad(plane[:, None], (reach,) * 4, mode="replicate")[:, 0]
+    near = [
+        padded[:, top : top + height, left : left + width]
+        for top in range(side)
+        for left in range(side)
+    ]
+    upper, _ = torch.topk(torch.stack(near, dim=-1), side * side // 2 + 1, dim=-1)
+    return upper[..., -1]
+
+
 class OutlierGraph(nn.Module):
     """From a picture to how rare it is, by four scores.
 

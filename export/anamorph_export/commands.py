@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 from cyclopts import App, Parameter
@@ -173,22 +173,32 @@ def _deploy_codes(
 ) -> tuple["Card", Path]:
     from anamorph_export.coding import code_files, deploy_codes
     from anamorph_export.deploying import check_target
+    from anamorph_export.detecting import Tuning, deploy_detector, deploy_outlier_finder
     from anamorph_training.finished_run import read_codes, read_held_pictures
 
     task = task or ("detect" if trained.recipe == "denoising_autoencoder" else "reconstruct")
-    files = code_files(place.output)
+    shared: dict[str, Any] = {
+        "identity": identity,
+        "provenance": trained.provenance,
+        "held": read_held_pictures(place.run),
+        "force": place.force,
+        "report": place.report,
+    }
+    network, output = trained.network, place.output
+    if task == "detect":
+        return deploy_detector(network, output, tuning=Tuning(), **shared), output
+    known, config = read_codes(place.run), trained.provenance.config
+    if task == "outliers":
+        noise = config["noise"] if config["likelihood"] == "gaussian" else 0.0
+        card = deploy_outlier_finder(
+            network, output, known=known, noise=noise, tuning=Tuning(), **shared
+        )
+        return card, output
+    files = code_files(output)
     for file in files.values():
         check_target(file, force=place.force)
-    card = deploy_codes(
-        trained.network,
-        place.output,
-        identity=identity,
-        provenance=trained.provenance,
-        held=read_held_pictures(place.run),
-        known=read_codes(place.run),
-        force=place.force,
-        report=place.report,
-    )
+    labels = tuple(str(i) for i in range(config.get("classes", 0)))
+    card = deploy_codes(network, output, known=known, labels=labels, **shared)
     return card, files["encoder"]
 
 

@@ -242,7 +242,7 @@ class Joined(nn.Module):
     def forward(self, given: Tensor) -> Tensor:
         """Return all outputs, float32 (b, numbers)."""
         made = zip(self.graph(given), self.ranges, strict=True)
-        return torch.cat([one.flatten(1) / span for one, span in made], dim=1)
+        return torch.cat([one.reshape(len(one), -1) / span for one, span in made], dim=1)
 
 
 @torch.no_grad()

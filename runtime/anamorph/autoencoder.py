@@ -86,6 +86,17 @@ class Autoencoder(LoadedModel):
         found = self._encoder.run_named({"picture": to_planes(picture)})
         return {name: value[0] for name, value in found.items()}
 
+    def encode_planes(self, planes: NDArray[np.float32]) -> Codes:
+        """Return the codes of many pictures of one size at once.
+
+        Args:
+            planes: float32 (n, 3, height, width), RGB in [0, 1].
+
+        Returns:
+            float32 (n, latent).
+        """
+        return self._encoder.run_named({"picture": planes})["code"]
+
     def decode(self, codes: ArrayLike) -> list[Picture]:
         """Return the pictures that codes stand for.
 
