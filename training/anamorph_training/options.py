@@ -74,8 +74,8 @@ class CodeOptions(RunOptions):
     """Width of the latent space: numbers in a code."""
     channels: Positive = 32
     """Features of the outer two levels; each further one has twice as many."""
-    hidden: Positive = 256
-    """Features of the dense layers."""
+    hidden: Extent = 256
+    """Features of the dense layers beside the code; 0 leaves them out."""
     likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
     """How pixels deviate from what is made: as coins, or by Gaussian noise."""
     noise: Rate = 0.1

@@ -53,7 +53,7 @@ class Encoder(nn.Module):
         height: Of the picture, in pixels.
         width: Of the picture, in pixels.
         channels: Features of the first two levels; each further one has twice as many.
-        hidden: Features of the dense layer.
+        hidden: Features of the dense layer; 0 leaves it out.
         outputs: Numbers that come out.
     """
 
@@ -70,8 +70,9 @@ class Encoder(nn.Module):
         for inside, outside in itertools.pairwise(shape.widths):
             layers += [nn.Conv2d(inside, outside, 4, stride=2, padding=1), nn.ReLU()]
         self.features = nn.Sequential(*layers)
-        self.dense = nn.Sequential(nn.Linear(math.prod(shape.inner), hidden), nn.ReLU())
-        self.head = nn.Linear(hidden, outputs)
+        size = math.prod(shape.inner)
+        self.dense = nn.Sequential(nn.Linear(size, hidden), nn.ReLU()) if hidden else nn.Identity()
+        self.head = nn.Linear(hidden or size, outputs)
 
     def forward(self, picture: Tensor) -> Tensor:
         """Turn float32 (b, bands, height, width) in [0, 1] into (b, outputs)."""
@@ -88,7 +89,7 @@ class Decoder(nn.Module):
         height: Of the picture, in pixels.
         width: Of the picture, in pixels.
         channels: Features of the last two levels; each earlier one has twice as many.
-        hidden: Features of the dense layer.
+        hidden: Features of the dense layer; 0 leaves it out.
         latent: Numbers in a code.
     """
 
@@ -98,12 +99,9 @@ class Decoder(nn.Module):
         super().__init__()
         shape = _Shape(bands, height, width, channels)
         self.inner = shape.inner
-        self.dense = nn.Sequential(
-            nn.Linear(latent, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, math.prod(self.inner)),
-            nn.ReLU(),
-        )
+        dense = [nn.Linear(latent, hidden), nn.ReLU()] if hidden else []
+        last = nn.Linear(hidden or latent, math.prod(self.inner))
+        self.dense = nn.Sequential(*dense, last, nn.ReLU())
         layers: list[nn.Module] = []
         widths = shape.widths[::-1]
         for inside, outside in itertools.pairwise(widths):
@@ -129,7 +127,7 @@ class Autoencoder(nn.Module):
         height: Of the picture, in pixels.
         width: Of the picture, in pixels.
         channels: Features of the outer two levels.
-        hidden: Features of the dense layers.
+        hidden: Features of the dense layers; 0 leaves them out.
         latent: Numbers in a code.
     """
 
@@ -165,7 +163,7 @@ class VAE(nn.Module):
         height: Of the picture, in pixels.
         width: Of the picture, in pixels.
         channels: Features of the outer two levels.
-        hidden: Features of the dense layers.
+        hidden: Features of the dense layers; 0 leaves them out.
         latent: Numbers in a code.
     """
 

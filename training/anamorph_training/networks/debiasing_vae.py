@@ -14,7 +14,7 @@ class DebiasingVAE(nn.Module):
         height: Of the picture, in pixels.
         width: Of the picture, in pixels.
         channels: Features of the outer two levels.
-        hidden: Features of the dense layers.
+        hidden: Features of the dense layers; 0 leaves them out.
         latent: Numbers in a code.
         classes: Classes to tell apart.
     """
