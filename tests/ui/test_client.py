@@ -22,7 +22,11 @@ def client(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Client:
 
 def test_the_operations_are_named_and_nothing_else_is(client: Client) -> None:
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(named) == {"/convert", "/convert_all", "/upscale", "/measure"}
+    assert set(named) == {
+        *("/convert", "/convert_all", "/upscale", "/measure"),
+        *("/encode", "/middle", "/save_code", "/traverse", "/interpolate", "/generate"),
+        *("/detect", "/outliers", "/divergence", "/gaussians"),
+    }
 
 
 def test_a_voice(client: Client) -> None:

@@ -217,10 +217,15 @@ def test_the_reference_tells_every_route_and_needs_nothing_from_elsewhere(
 ) -> None:
     schema = server.client.get("/openapi.json").json()
     assert {"/v1/convert", "/v1/upscale", "/v1/models", "/healthz"} <= set(schema["paths"])
+    codes = ("encode", "decode", "reconstruct", "traverse", "generate")
+    assert {f"/v1/{one}" for one in (*codes, "detect", "outliers", "divergence")} <= set(
+        schema["paths"]
+    )
     page = server.client.get("/docs").text
     for path in schema["paths"]:
         assert path in page
     assert "curl -F file=@me.wav -F model=nathalie" in page
+    assert "Numbers of one code, or a list of such lists" in page
     assert "//" not in page.replace("http://127.0.0.1:7860", "")
 
 

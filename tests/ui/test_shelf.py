@@ -4,9 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.runtime.tiny_codes import tiny_autoencoder
 from tests.runtime.tiny_models import tiny_upscaler
 from tests.runtime.tiny_voices import tiny_converter
+from tests.ui.zoos import TINY, tiny_zoo
 
+from anamorph import manifest
 from anamorph.errors import InputError, ModelFileError, ModelNotFoundError
 from anamorph_ui.shelf import Shelf
 
@@ -83,3 +86,35 @@ def test_one_file_that_many_bring_at_once(tmp_path: Path) -> None:
     assert [path.stem for path in (tmp_path / "own").iterdir()] == [name]
     shelf.find(name).path.unlink()
     assert shelf.load("photo-x4")  # whatever became of another model's file
+
+
+def test_a_model_of_two_files_is_one(tmp_path: Path) -> None:
+    with tiny_zoo(tmp_path):
+        shelf = make(tmp_path)
+        assert {one.name for one in shelf.models()} >= set(TINY)
+        assert [one.name for one in shelf.models("reconstruct")] == ["plain", "tiny", "tiny-map"]
+        found = shelf.find("tiny")
+        assert found.card.role == "encoder"
+        files = [one for one in manifest.models() if one.name == "tiny"]
+        assert found.size == sum(one.size for one in files) > files[0].size
+        assert shelf.load("tiny", task="reconstruct").latent_width == 5
+
+
+def test_a_missing_half_is_told_without_a_path(tmp_path: Path) -> None:
+    with tiny_zoo(tmp_path):
+        shelf = make(tmp_path)
+        (tmp_path / "tiny.decoder.onnx").unlink()
+        with pytest.raises(ModelNotFoundError, match=r"^tiny: needs tiny\.decoder\.onnx beside it"):
+            shelf.load("tiny")
+        other = tiny_autoencoder(tmp_path / "other", latent=5, family_digest="d2")
+        other.with_name("tiny.decoder.onnx").rename(tmp_path / "tiny.decoder.onnx")
+        with pytest.raises(ModelFileError, match=r"^tiny\.decoder\.onnx: does not belong"):
+            shelf.load("tiny")
+
+
+@pytest.mark.parametrize("role", ["encoder", "decoder"])
+def test_one_file_of_two_is_refused(tmp_path: Path, role: str) -> None:
+    path = tiny_autoencoder(tmp_path / "codes").with_name(f"tiny.{role}.onnx")
+    with pytest.raises(ModelFileError, match=f"is the {role} of a model of two files"):
+        make(tmp_path).add(path.read_bytes(), name=path.name)
+    assert list(tmp_path.glob("*.onnx")) == []

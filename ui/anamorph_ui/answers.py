@@ -2,10 +2,10 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request, UploadFile
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.background import BackgroundTask
 
 from anamorph.errors import AnamorphError, ModelNotFoundError, UnavailableError
+from anamorph_ui.batches import unused_name
 from anamorph_ui.jobs import BusyError, CalledOffError, Job
 from anamorph_ui.workshop import GIVEN, Workshop
 
@@ -69,6 +70,27 @@ async def answer(
         upload: File that was sent.
         work: Makes a file from the job, the uploaded file and a folder, in a thread of its own.
     """
+
+    def with_one(job: Job, given: list[Path], folder: Path) -> Path:
+        return work(job, given[0], folder)
+
+    return await answer_all(request, workshop, [upload], with_one)
+
+
+async def answer_all(
+    request: Request,
+    workshop: Workshop,
+    uploads: Sequence[UploadFile],
+    work: Callable[[Job, list[Path], Path], Path | dict[str, Any] | list[dict[str, Any]]],
+) -> Response:
+    """Do a job with any number of uploaded files, and send the file or the JSON that it makes.
+
+    Args:
+        request: As for ``answer``.
+        workshop: Likewise.
+        uploads: Files that were sent; there may be none.
+        work: Makes a file, or what becomes JSON, from the job, the uploaded files and a folder.
+    """
     job = Job()
     try:
         workshop.desk.enter(job)  # here and not in a thread: there are no more than may wait
@@ -77,9 +99,11 @@ async def answer(
     folder = workshop.new_folder()
     delete = partial(shutil.rmtree, folder, ignore_errors=True)
 
-    def run() -> Path:
+    def run() -> Path | dict[str, Any] | list[dict[str, Any]]:
         try:
-            given = _save(upload, folder)
+            given: list[Path] = []
+            for upload in uploads:
+                given.append(_save(upload, folder, [one.name for one in given]))
             return workshop.do(job, lambda job: work(job, given, folder))
         except BaseException:
             delete()
@@ -100,13 +124,15 @@ async def answer(
         job.call_off()
         future.add_done_callback(lambda _: delete())
         raise
-    return FileResponse(made, filename=made.name, background=BackgroundTask(delete))
+    if isinstance(made, Path):
+        return FileResponse(made, filename=made.name, background=BackgroundTask(delete))
+    return JSONResponse(made, background=BackgroundTask(delete))
 
 
-def _save(upload: UploadFile, folder: Path) -> Path:
+def _save(upload: UploadFile, folder: Path, taken: Sequence[str]) -> Path:
     """Write an upload under its own name, which is no path, into a folder of its own."""
-    (folder / GIVEN).mkdir()
-    path = folder / GIVEN / safe_name(upload.filename or "")
+    (folder / GIVEN).mkdir(exist_ok=True)
+    path = folder / GIVEN / unused_name(safe_name(upload.filename or ""), taken)
     with path.open("wb") as file:
         shutil.copyfileobj(upload.file, file)
     return path

@@ -1,17 +1,11 @@
 """A picture before and after, one over the other, with a slider between them."""
 
-import base64
 import html
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-import numpy as np
-
-from anamorph.picture import Picture
 from anamorph.picture_reader import open_picture
-
-_SHOWN: Final = 1600  # pixels across and down of what is shown at most: the middle
+from anamorph_ui.inline_pictures import SHOWN, as_address, eight_bits
 
 
 @dataclass(frozen=True)
@@ -37,10 +31,13 @@ def compare(before: Path, after: Path, *, name: str) -> Comparison:
     """
     small, large = open_picture(before).pixels, open_picture(after).pixels
     scale = large.shape[1] // small.shape[1]
-    rows, columns = (_middle(side, _SHOWN // scale) for side in small.shape[:2])
+    rows, columns = (_middle(side, SHOWN // scale) for side in small.shape[:2])
     shown = [
-        _encode(small.read(rows, columns)),
-        _encode(large.read(_times(rows, scale), _times(columns, scale))),
+        as_address(eight_bits(one), "webp")
+        for one in (
+            small.read(rows, columns),
+            large.read(_times(rows, scale), _times(columns, scale)),
+        )
     ]
     sizes = [f"{one.shape[1]} x {one.shape[0]}" for one in (small, large)]
     height, width = ((one.stop - one.start) * scale for one in (rows, columns))
@@ -71,13 +68,3 @@ def _middle(length: int, most: int) -> slice:
 
 def _times(part: slice, scale: int) -> slice:
     return slice(part.start * scale, part.stop * scale)
-
-
-def _encode(bands: np.ndarray) -> str:
-    """Return pixels (height, width, bands) as an address that holds all of them, in 8 bits."""
-    if bands.dtype == np.uint16:
-        bands = np.rint(bands / 257)
-    elif bands.dtype == np.float32:
-        bands = np.rint(np.clip(bands, 0, 1) * 255)
-    data = Picture(np.ascontiguousarray(bands.astype(np.uint8))).encode("webp", quality=95)
-    return "data:image/webp;base64," + base64.b64encode(data).decode()

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -68,6 +69,8 @@ class PageJobs:
             raise
         finally:
             shutil.rmtree(folder / GIVEN, ignore_errors=True)
+            with suppress(OSError):  # unless something was made that the page shows
+                folder.rmdir()
             self._workshop.desk.leave(job)
             self._jobs[session].discard(job)
             if not self._jobs[session]:
@@ -77,6 +80,17 @@ class PageJobs:
         """End the session's jobs, if there are any: at a button, or when the page is left."""
         for job in list(self._jobs.get(request.session_hash or "", ())):
             job.call_off()
+
+
+def named(model: str | None) -> str:
+    """Return the name of the chosen model.
+
+    Raises:
+        gradio.Error: None is there to be chosen.
+    """
+    if not model:
+        raise gr.Error("There is no model to do it with.", print_exception=False)
+    return model
 
 
 def _keep(path: Path, folder: Path) -> Path:

@@ -37,7 +37,7 @@ def build_page(workshop: Workshop, tabs: dict[str, Any]) -> gr.Blocks:
     blocks: gr.Blocks
     with gr.Blocks(title="Anamorph", analytics_enabled=False, delete_cache=kept) as blocks:
         gr.Markdown("# Anamorph\nOne signal into another, on this machine.")
-        with gr.Tabs() as all_tabs:
+        with gr.Tabs(overflow_behavior="wrap") as all_tabs:
             page = Page(all_tabs, [])
             for name, module in tabs.items():
                 with gr.Tab(module.TITLE, id=name):

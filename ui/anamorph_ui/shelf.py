@@ -4,7 +4,7 @@ import hashlib
 import os
 import tempfile
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from anamorph.model_file import read_model
 _LOADED: Final = 3
 _OWN: Final = "own-"
 _DIGITS: Final = 12
-TASKS: Final = ("convert", "upscale", "vocode")
+TASKS: Final = ("convert", "upscale", "vocode", "reconstruct", "detect", "outliers")
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Shelved:
 
     Attributes:
         name: That it is asked for by.
-        path: Its file.
-        card: Its card.
-        size: Bytes of the file.
+        path: Its file; of a family of several the encoder's, beside which the others lie.
+        card: The card of that file.
+        size: Bytes of all its files.
     """
 
     name: str
@@ -62,10 +62,15 @@ class Shelf:
         self._memory_bytes = memory_bytes
         self._own_models = own_models
         self._device, self._threads = device, threads
+        entries = [entry for entry in manifest.models() if entry.path.is_file()]
+        sizes: Counter[tuple[str, int]] = Counter()
+        for entry in entries:
+            sizes[entry.name, entry.version] += entry.size
         self._zoo = {
-            entry.name: Shelved(entry.name, entry.path, entry.card(), entry.size)
-            for entry in reversed(manifest.models())  # of several versions the newest
-            if entry.path.is_file()
+            entry.name: Shelved(
+                entry.name, entry.path, entry.card(), sizes[entry.name, entry.version]
+            )
+            for entry in reversed(entries)  # the newest of several versions, and its encoder
         }
         self._own: OrderedDict[str, Shelved] = OrderedDict()
         self._loaded: OrderedDict[str, Any] = OrderedDict()
@@ -85,7 +90,7 @@ class Shelf:
         """
         found = self._zoo.get(name) or self._own.get(name)
         if found is None:
-            known = ", ".join(one.name for one in self.models(task))
+            known = ", ".join(one.name for one in self.models(task)) or "none"
             raise ModelNotFoundError(f"{name}: no such model here; there are {known}")
         if task not in (None, found.card.task):
             raise InputError(f"{name}: is a model for {found.card.task!r}, not for {task!r}")
@@ -103,7 +108,7 @@ class Shelf:
         with self._lock:
             model = self._loaded.pop(name, None)
             if model is None:
-                model = loading.load(found.path, device=self._device, threads=self._threads)
+                model = self._load(found)
             self._loaded[name] = model  # the most recently used is last
             self._make_room()
             return model
@@ -132,8 +137,7 @@ class Shelf:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
             card = read_model(Path(temporary)).card
-            if card.task not in TASKS:
-                raise ModelFileError(f"{name}: is for {card.task!r}, which nothing here shows")
+            _check_card(card, name)
             path = self._folder / f"{own}.onnx"
             with self._lock:
                 Path(temporary).replace(path)
@@ -150,8 +154,38 @@ class Shelf:
         finally:
             Path(temporary).unlink(missing_ok=True)
 
+    def _load(self, found: Shelved) -> Any:
+        try:
+            return loading.load(found.path, device=self._device, threads=self._threads)
+        except (ModelFileError, ModelNotFoundError) as error:  # of a family a part may be missing
+            words = str(error).replace(str(found.path), found.name)
+            raise type(error)(words.replace(f"{found.path.parent}{os.sep}", "")) from None
+
     def _make_room(self) -> None:
         sizes = {name: _LOADED * self.find(name).size for name in self._loaded}
         while len(sizes) > 1 and sum(sizes.values()) > self._memory_bytes:
             oldest = next(iter(sizes))
             del sizes[oldest], self._loaded[oldest]
+
+
+def _check_card(card: Card, name: str) -> None:
+    """Refuse a model of one's own that nothing here can show.
+
+    Raises:
+        ModelFileError: Says why.
+    """
+    if card.task not in TASKS:
+        raise ModelFileError(f"{name}: is for {card.task!r}, which nothing here shows")
+    if card.task == "reconstruct":
+        raise ModelFileError(
+            f"{name}: is the {card.role} of a model of two files, and one file is taken here; use "
+            f"it where both lie: anamorph traverse -m {name}"
+        )
+    if card.task in ("detect", "outliers"):
+        for port in card.outputs:
+            known = card.calibrations.get(port.name)
+            if known is None or "0.5" not in known.quantiles:
+                raise ModelFileError(
+                    f"{name}: its card does not say what {port.name} normal pictures have; export "
+                    "it again"
+                )

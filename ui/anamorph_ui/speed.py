@@ -26,6 +26,15 @@ def measure_speed(model: Any) -> str:
         seconds = _time(lambda: model.upscale(pixels))
         made = (_SIDE * card.scale) ** 2 / 1e6
         return f"{seconds / made:.2f} s for a megapixel that comes out ({model.provider})"
+    if card.task in ("reconstruct", "detect", "outliers"):
+        height, width = card.height or _SIDE, card.width or _SIDE
+        pixels = noise.integers(0, 256, (height, width, 3), np.uint8)
+        run, words = {
+            "reconstruct": (lambda: model.reconstruct(pixels), "for a picture there and back"),
+            "detect": (lambda: model.detect(pixels), "for a picture"),
+            "outliers": (lambda: model.measure(pixels), "for a picture"),
+        }[card.task]
+        return f"{1000 * _time(run):.1f} ms {words} ({model.provider})"
     if card.task == "convert":
         sound = noise.normal(0, 0.05, int(_SECONDS * card.sample_rate)).astype(np.float32)
         seconds = _time(lambda: model.convert(Audio(sound, card.sample_rate)))

@@ -6,7 +6,8 @@ routes.
 """
 
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -19,13 +20,11 @@ class Pane:
 
     Attributes:
         name: Of its module, which selects it.
-        task: Of the models that it runs; empty for none.
-        model: Where a model is chosen; None for none.
+        models: Where a model is chosen, by its task; empty for none.
     """
 
     name: str
-    task: str = ""
-    model: gr.Dropdown | None = None
+    models: Mapping[str, gr.Dropdown] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

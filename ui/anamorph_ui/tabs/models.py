@@ -32,6 +32,7 @@ def describe(model: Shelved) -> dict[str, Any]:
         "version": card.model_version,
         "task": card.task,
         "scale": card.scale if card.task == "upscale" else None,
+        "latent_width": card.latent_width or None,
         "sample_rate": card.sample_rate or None,
         "licence": card.licence,
         "bytes": model.size,
@@ -107,18 +108,18 @@ def build(workshop: Workshop, page: Page) -> Pane:
 
     start.click(measure, model, said, api_name="measure", concurrency_limit=None)
 
-    choosers = [pane for pane in page.panes if pane.model is not None]
-    targets = [page.tabs, *(pane.model for pane in page.panes if pane.model is not None)]
+    choosers = [(pane.name, *chooser) for pane in page.panes for chooser in pane.models.items()]
+    targets = [page.tabs, *(box for *_, box in choosers)]
 
     def go(name: str) -> list[Any] | None:
         """Return what goes to the tab of a model's task and chooses it there; None for no tab."""
         task = workshop.shelf.find(name).card.task
-        fitting = next((pane for pane in choosers if pane.task == task), None)
+        fitting = next((tab for tab, its, _ in choosers if its == task), None)
         if fitting is None:
             return None
         chosen = gr.Dropdown(choices=_choices(workshop, name, task), value=name)
-        updates = [chosen if pane is fitting else gr.skip() for pane in choosers]
-        return [gr.Tabs(selected=fitting.name), *updates]
+        updates = [chosen if its == task else gr.skip() for _, its, _ in choosers]
+        return [gr.Tabs(selected=fitting), *updates]
 
     def choose(name: str) -> list[Any]:
         """Go to the tab of a model's task, and choose it there."""

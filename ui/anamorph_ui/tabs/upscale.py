@@ -159,4 +159,4 @@ def build(workshop: Workshop, page: Page) -> Pane:
     )
     stop.click(jobs.call_off, queue=False, api_visibility="private")
     given.change(lambda: (None, "", ""), None, [made, said, slider], api_visibility="private")
-    return Pane("upscale", TASK, model)
+    return Pane("upscale", {TASK: model})

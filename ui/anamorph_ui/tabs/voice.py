@@ -158,7 +158,7 @@ def build(workshop: Workshop, page: Page) -> Pane:
         _build_batch(workshop, PageJobs(workshop), model, kind)
     with gr.Accordion("Live, from your microphone", open=False):
         gr.HTML(_live_panel(live_names + names), padding=False)
-    return Pane("voice", TASK, model)
+    return Pane("voice", {TASK: model})
 
 
 def _is_live(card: Card) -> bool:
