@@ -1,7 +1,7 @@
 """Graphs of models with a code: any picture in, brought to the network's size inside the graph."""
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +17,14 @@ class Inlet(nn.Module):
     """Bring RGB pictures of any size to what a network takes.
 
     Args:
-        network: Has ``bands``, ``height`` and ``width``.
+        network: Has a ``size``.
     """
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.grey = network.bands == 1
-        self.height, self.width = int(network.height), int(network.width)  # type: ignore[arg-type]
+        size: Any = network.size
+        self.grey = size.bands == 1
+        self.height, self.width = size.height, size.width
         self.training = network.training
 
     def forward(self, picture: Tensor) -> Tensor:
@@ -103,7 +104,7 @@ class DecoderGraph(nn.Module):
 
     def forward(self, code: Tensor) -> Tensor:
         """Turn float32 (b, latent) into (b, 3, height, width) in [0, 1]."""
-        picture = torch.sigmoid(self.decoder(code))  # type: ignore[operator]
+        picture: Tensor = self.decoder.show(code)  # type: ignore[operator, union-attr]
         return torch.cat([picture] * 3, dim=1) if picture.shape[1] == 1 else picture
 
 
@@ -144,7 +145,7 @@ class DetectorGraph(nn.Module):
         """Return the error of the network's picture: float32 (b, height, width), at least 0."""
         fitted = self.inlet(picture)
         code = self.network.encode(fitted)  # type: ignore[operator]
-        made = torch.sigmoid(self.network.decoder(code))  # type: ignore[operator]
+        made = self.network.decoder.show(code)  # type: ignore[operator, union-attr]
         return _median((made - fitted).mean(1), self.median).abs()
 
 
@@ -239,14 +240,15 @@ class OutlierGraph(nn.Module):
 
     def _unlikely(self, picture: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
         """Return the negative evidence lower bound in nats, with the mean for its code."""
-        logits = self.network.decoder(mean)  # type: ignore[operator]
+        made: Tensor = self.network.decoder(mean)  # type: ignore[operator]
         if self.noise:
-            error = (torch.sigmoid(logits) - picture) / self.noise
+            error = (made - picture) / self.noise
             each = 0.5 * (error.square() + _LOG_TWO_PI) + math.log(self.noise)
         else:
-            each = F.softplus(logits) - logits * picture
+            each = F.softplus(made) - made * picture
         divergence = -0.5 * (1 + log_variance - mean.square() - log_variance.exp())
-        return each.sum((1, 2, 3)) + divergence.sum(1)
+        unlikely: Tensor = each.sum((1, 2, 3)) + divergence.sum(1)
+        return unlikely
 
 
 def code_port(name: str, meaning: str) -> Port:

@@ -305,8 +305,8 @@ def _mean_error(graph: DetectorGraph, pictures: Sequence[Pixels]) -> torch.Tenso
 
 def _blank(network: nn.Module, tuning: Tuning) -> DetectorGraph:
     """Return a detector that has not yet been told what is usual."""
-    network_any: Any = network
-    usual = torch.ones(int(network_any.height), int(network_any.width))
+    size: Any = network.size
+    usual = torch.ones(size.height, size.width)
     return DetectorGraph(network, usual, median=tuning.median, hottest=tuning.hottest)
 
 

@@ -55,7 +55,7 @@ def test_likelihoods_are_those_of_pytorchs_distributions() -> None:
     logits = torch.randn(3, 1, 5, 4, generator=generator)
     picture = torch.rand(3, 1, 5, 4, generator=generator)
     found = negative_log_likelihood(logits, picture, likelihood="gaussian", noise=0.3)
-    expected = -log_prob(Normal(torch.sigmoid(logits), 0.3), picture).sum((1, 2, 3))
+    expected = -log_prob(Normal(logits, 0.3), picture).sum((1, 2, 3))
     assert torch.allclose(found, expected, atol=1e-4)
     found = negative_log_likelihood(logits, picture.round(), likelihood="bernoulli", noise=0.3)
     expected = -log_prob(Bernoulli(logits=logits), picture.round()).sum((1, 2, 3))

@@ -91,7 +91,7 @@ def reconstruct(network: nn.Module, picture: Tensor) -> Tensor:
         picture: float32 (b, bands, height, width) in [0, 1].
     """
     code = network.encode(picture)  # type: ignore[operator]
-    return torch.sigmoid(network.decoder(code))  # type: ignore[operator]
+    return network.decoder.show(code)  # type: ignore[operator, union-attr, no-any-return]
 
 
 def to_uint8(picture: Tensor) -> NDArray[np.uint8]:

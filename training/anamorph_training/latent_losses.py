@@ -5,13 +5,13 @@ bound of a picture, and the weight of its divergence means what papers mean by b
 """
 
 import math
-from typing import Final, Literal
+from typing import Final
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Likelihood = Literal["bernoulli", "gaussian"]
+from anamorph_training.options import Likelihood
+
 _LOG_TWO_PI: Final = math.log(2 * math.pi)
 
 
@@ -49,23 +49,23 @@ def kl_to_prior(mean: Tensor, log_variance: Tensor, free_bits: float = 0.0) -> T
 
 
 def negative_log_likelihood(
-    logits: Tensor, picture: Tensor, *, likelihood: Likelihood, noise: float
+    made: Tensor, picture: Tensor, *, likelihood: Likelihood, noise: float
 ) -> Tensor:
     """Minus log p(picture | code) of each picture in nats, summed over its pixels.
 
     Args:
-        logits: float32 (b, bands, height, width), as a decoder returns them.
+        made: float32 (b, bands, height, width), as a decoder returns it.
         picture: Of the same shape, in [0, 1].
         likelihood: ``bernoulli``: every value is the share of white that a coin with the chance
-            sigmoid(logits) shows; ``gaussian``: it lies about sigmoid(logits).
+            sigmoid(made) shows; ``gaussian``: it lies about what is made.
         noise: Standard deviation of the Gaussian, in units of the picture.
 
     Returns:
         float32 (b,).
     """
     if likelihood == "bernoulli":
-        each = F.binary_cross_entropy_with_logits(logits, picture, reduction="none")
+        each = F.binary_cross_entropy_with_logits(made, picture, reduction="none")
     else:
-        error = (torch.sigmoid(logits) - picture) / noise
+        error = (made - picture) / noise
         each = 0.5 * (error.square() + _LOG_TWO_PI) + math.log(noise)
     return each.flatten(1).sum(1)

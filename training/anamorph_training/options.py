@@ -24,6 +24,7 @@ Share = Annotated[float, Parameter(validator=Number(gte=0, lt=1))]
 Odd = Annotated[int, Parameter(validator=_check_odd)]
 _RUNNING = Parameter(group="Running")
 Colour = Literal["grey", "rgb"]
+Likelihood = Literal["bernoulli", "gaussian"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,9 @@ class CodeOptions(RunOptions):
     """Features of the outer two levels; each further one has twice as many."""
     hidden: Extent = 256
     """Features of the dense layers beside the code; 0 leaves them out."""
-    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    linear: bool = False
+    """Add a linear way from pixels to code and back, which begins as principal components."""
+    likelihood: Likelihood = "bernoulli"
     """How pixels deviate from what is made: as coins, or by Gaussian noise."""
     noise: Rate = 0.1
     """Standard deviation of the Gaussian likelihood, as a share of white."""

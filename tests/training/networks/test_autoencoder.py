@@ -1,19 +1,26 @@
 """Autoencoders keep shapes, pass gradients to every weight, and refuse sizes they cannot halve."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
-from anamorph_training.networks.autoencoder import VAE, Autoencoder, count_levels, reparametrise
+from anamorph_training.networks.autoencoder import (
+    VAE,
+    Autoencoder,
+    Size,
+    count_levels,
+    reparametrise,
+)
 from anamorph_training.networks.debiasing_vae import DebiasingVAE
 from anamorph_training.networks.resampling import resample, to_grey
 
 SIZES = ((1, 8, 8), (3, 32, 32), (1, 64, 64), (1, 112, 96), (3, 128, 256))
 
 
-def options(bands: int, height: int, width: int) -> dict[str, int]:
-    size = {"bands": bands, "height": height, "width": width}
-    return size | {"channels": 4, "hidden": 8, "latent": 3}
+def make_size(bands: int, height: int, width: int, **others: Any) -> Size:
+    return Size(bands=bands, height=height, width=width, **{"channels": 4, "hidden": 8, **others})
 
 
 def assert_every_weight_learns(network: nn.Module) -> None:
@@ -25,7 +32,7 @@ def assert_every_weight_learns(network: nn.Module) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_an_autoencoder_returns_pictures_of_the_same_size(size: tuple[int, int, int]) -> None:
     torch.manual_seed(0)
-    network, picture = Autoencoder(**options(*size)), torch.rand(2, *size)
+    network, picture = Autoencoder(make_size(*size), latent=3), torch.rand(2, *size)
     logits = network(picture)
     assert logits.shape == picture.shape
     assert network.encode(picture).shape == (2, 3)
@@ -36,7 +43,7 @@ def test_an_autoencoder_returns_pictures_of_the_same_size(size: tuple[int, int, 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_vae_returns_a_picture_and_its_posterior(size: tuple[int, int, int]) -> None:
     torch.manual_seed(0)
-    network, picture = VAE(**options(*size)), torch.rand(2, *size)
+    network, picture = VAE(make_size(*size), latent=3), torch.rand(2, *size)
     logits, mean, log_variance = network(picture, torch.randn(2, 3))
     assert logits.shape == picture.shape
     assert mean.shape == log_variance.shape == (2, 3)
@@ -47,13 +54,30 @@ def test_a_vae_returns_a_picture_and_its_posterior(size: tuple[int, int, int]) -
 
 def test_a_debiasing_vae_also_tells_classes() -> None:
     torch.manual_seed(0)
-    network, picture = DebiasingVAE(**options(1, 32, 32), classes=5), torch.rand(2, 1, 32, 32)
+    network, picture = (
+        DebiasingVAE(make_size(1, 32, 32), latent=3, classes=5),
+        torch.rand(2, 1, 32, 32),
+    )
     logits, mean, log_variance, classes = network(picture, torch.randn(2, 3))
     assert classes.shape == (2, 5)
     assert network.classify(picture).detach().sum(1).tolist() == pytest.approx([1, 1])
     (logits.square().sum() + log_variance.sum() + classes.square().sum()).backward()
     assert_every_weight_learns(network)
     assert torch.equal(network.encode(picture), mean)
+
+
+@pytest.mark.parametrize("hidden", [0, 8])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_a_linear_way_learns_beside_the_convolutions(hidden: int, likelihood: Any) -> None:
+    torch.manual_seed(0)
+    size = make_size(1, 16, 16, hidden=hidden, linear=True, likelihood=likelihood)
+    network, picture = VAE(size, latent=3), torch.rand(2, 1, 16, 16)
+    made, _, log_variance = network(picture, torch.randn(2, 3))
+    (made.square().sum() + log_variance.sum()).backward()
+    assert_every_weight_learns(network)
+    shown = network.decoder.show(10 * torch.randn(4, 3))
+    assert shown.min() >= 0
+    assert shown.max() <= 1
 
 
 def test_what_is_drawn_has_the_posteriors_mean_and_deviation() -> None:

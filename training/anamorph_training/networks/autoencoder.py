@@ -8,10 +8,14 @@ the outermost levels are folded: 2 x 2 or 4 x 4 pixels go into channels at once 
 
 import itertools
 import math
+from dataclasses import dataclass
 from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from anamorph_training.options import Likelihood
 
 _LEAST_SIDE: Final = 4  # pixels of the innermost features, along the shorter side
 _MOST_FOLDED: Final = 2
@@ -33,51 +37,94 @@ def count_levels(height: int, width: int) -> int:
     return levels
 
 
-class _Shape:
-    """What both halves share: how the levels are folded, and how wide each is."""
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How large the pictures of a network are, and how wide it is.
 
-    def __init__(self, bands: int, height: int, width: int, channels: int) -> None:
-        levels = count_levels(height, width)
-        folded = min(_MOST_FOLDED, levels // 2 or 1)
-        self.fold = 2**folded  # pixels a side
-        self.folded_bands = bands * self.fold**2
-        self.widths = [channels << max(0, level - 1) for level in range(levels - folded + 1)]
-        self.inner = (self.widths[-1], height >> levels, width >> levels)
+    Attributes:
+        bands: Channels of the picture: 1 or 3.
+        height: Of the picture, in pixels.
+        width: Of the picture, in pixels.
+        channels: Features of the outer two levels; each further one has twice as many.
+        hidden: Features of the dense layers; 0 leaves them out.
+        linear: Add a linear way from all pixels to the code and back, beside the convolutions.
+        likelihood: What comes out: ``bernoulli`` logits, or the mean of a ``gaussian``.
+
+    Raises:
+        ValueError: The size cannot be halved down to a few pixels.
+    """
+
+    bands: int
+    height: int
+    width: int
+    channels: int
+    hidden: int
+    linear: bool = False
+    likelihood: Likelihood = "bernoulli"
+
+    @property
+    def pixels(self) -> int:
+        """Numbers in a picture."""
+        return self.bands * self.height * self.width
+
+    @property
+    def levels(self) -> int:
+        """How often the picture is halved."""
+        return count_levels(self.height, self.width)
+
+    @property
+    def fold(self) -> int:
+        """Pixels a side that go into channels at once."""
+        return int(2 ** min(_MOST_FOLDED, self.levels // 2 or 1))
+
+    @property
+    def folded_bands(self) -> int:
+        """Channels of the folded picture."""
+        return self.bands * self.fold**2
+
+    @property
+    def widths(self) -> list[int]:
+        """Features of each level, the outermost first."""
+        count = self.levels - int(math.log2(self.fold)) + 1
+        return [self.channels << max(0, level - 1) for level in range(count)]
+
+    @property
+    def inner(self) -> tuple[int, int, int]:
+        """Shape of the innermost features."""
+        return self.widths[-1], self.height >> self.levels, self.width >> self.levels
 
 
 class Encoder(nn.Module):
     """From a picture to a few numbers.
 
     Args:
-        bands: Channels of the picture: 1 or 3.
-        height: Of the picture, in pixels.
-        width: Of the picture, in pixels.
-        channels: Features of the first two levels; each further one has twice as many.
-        hidden: Features of the dense layer; 0 leaves it out.
+        size: Of the picture, and how wide the network is.
+        latent: Numbers of a code, the first of those that come out.
         outputs: Numbers that come out.
     """
 
-    def __init__(
-        self, *, bands: int, height: int, width: int, channels: int, hidden: int, outputs: int
-    ) -> None:
+    def __init__(self, size: Size, *, latent: int, outputs: int) -> None:
         super().__init__()
-        shape = _Shape(bands, height, width, channels)
         layers: list[nn.Module] = [
-            nn.PixelUnshuffle(shape.fold),
-            nn.Conv2d(shape.folded_bands, channels, 3, padding=1),
+            nn.PixelUnshuffle(size.fold),
+            nn.Conv2d(size.folded_bands, size.channels, 3, padding=1),
             nn.ReLU(),
         ]
-        for inside, outside in itertools.pairwise(shape.widths):
+        for inside, outside in itertools.pairwise(size.widths):
             layers += [nn.Conv2d(inside, outside, 4, stride=2, padding=1), nn.ReLU()]
         self.features = nn.Sequential(*layers)
-        size = math.prod(shape.inner)
-        self.dense = nn.Sequential(nn.Linear(size, hidden), nn.ReLU()) if hidden else nn.Identity()
-        self.head = nn.Linear(hidden or size, outputs)
+        inner, hidden = math.prod(size.inner), size.hidden
+        self.dense = nn.Sequential(nn.Linear(inner, hidden), nn.ReLU()) if hidden else nn.Identity()
+        self.head = nn.Linear(hidden or inner, outputs)
+        self.straight = nn.Linear(size.pixels, latent) if size.linear else None
+        self.others = outputs - latent
 
     def forward(self, picture: Tensor) -> Tensor:
         """Turn float32 (b, bands, height, width) in [0, 1] into (b, outputs)."""
         features = self.features(picture)  # (b, c, h / 2^levels, w / 2^levels)
         numbers: Tensor = self.head(self.dense(features.flatten(1)))
+        if self.straight is not None:
+            numbers = numbers + F.pad(self.straight(picture.flatten(1)), (0, self.others))
         return numbers
 
 
@@ -85,69 +132,60 @@ class Decoder(nn.Module):
     """From a code to a picture.
 
     Args:
-        bands: Channels of the picture: 1 or 3.
-        height: Of the picture, in pixels.
-        width: Of the picture, in pixels.
-        channels: Features of the last two levels; each earlier one has twice as many.
-        hidden: Features of the dense layer; 0 leaves it out.
+        size: Of the picture, and how wide the network is.
         latent: Numbers in a code.
     """
 
-    def __init__(
-        self, *, bands: int, height: int, width: int, channels: int, hidden: int, latent: int
-    ) -> None:
+    def __init__(self, size: Size, *, latent: int) -> None:
         super().__init__()
-        shape = _Shape(bands, height, width, channels)
-        self.inner = shape.inner
-        dense = [nn.Linear(latent, hidden), nn.ReLU()] if hidden else []
-        last = nn.Linear(hidden or latent, math.prod(self.inner))
+        self.inner = size.inner
+        dense = [nn.Linear(latent, size.hidden), nn.ReLU()] if size.hidden else []
+        last = nn.Linear(size.hidden or latent, math.prod(self.inner))
         self.dense = nn.Sequential(*dense, last, nn.ReLU())
         layers: list[nn.Module] = []
-        widths = shape.widths[::-1]
-        for inside, outside in itertools.pairwise(widths):
+        for inside, outside in itertools.pairwise(size.widths[::-1]):
             layers += [nn.ConvTranspose2d(inside, outside, 4, stride=2, padding=1), nn.ReLU()]
-        layers += [
-            nn.Conv2d(channels, shape.folded_bands, 3, padding=1),
-            nn.PixelShuffle(shape.fold),
-        ]
-        self.features = nn.Sequential(*layers)
+        layers.append(nn.Conv2d(size.channels, size.folded_bands, 3, padding=1))
+        self.features = nn.Sequential(*layers, nn.PixelShuffle(size.fold))
+        self.straight = nn.Linear(latent, size.pixels) if size.linear else None
+        self.sigmoid = size.likelihood == "bernoulli"
 
     def forward(self, code: Tensor) -> Tensor:
-        """Turn float32 (b, latent) into logits (b, bands, height, width); their sigmoid is seen."""
+        """Turn float32 (b, latent) into (b, bands, height, width), before `show`."""
         features = self.dense(code).unflatten(1, self.inner)  # (b, c, h / 2^levels, w / 2^levels)
-        logits: Tensor = self.features(features)
-        return logits
+        picture: Tensor = self.features(features)
+        if self.straight is not None:
+            picture = picture + self.straight(code).view_as(picture)
+        return picture
+
+    def show(self, code: Tensor) -> Tensor:
+        """Turn float32 (b, latent) into the picture that is seen, in [0, 1]."""
+        picture: Tensor = self(code)
+        return torch.sigmoid(picture) if self.sigmoid else picture.clamp(0.0, 1.0)
 
 
 class Autoencoder(nn.Module):
     """An encoder and a decoder, with nothing between them.
 
     Args:
-        bands: Channels of the picture: 1 or 3.
-        height: Of the picture, in pixels.
-        width: Of the picture, in pixels.
-        channels: Features of the outer two levels.
-        hidden: Features of the dense layers; 0 leaves them out.
+        size: Of the picture, and how wide the network is.
         latent: Numbers in a code.
     """
 
-    def __init__(
-        self, *, bands: int, height: int, width: int, channels: int, hidden: int, latent: int
-    ) -> None:
+    def __init__(self, size: Size, *, latent: int) -> None:
         super().__init__()
-        self.bands, self.height, self.width, self.latent = bands, height, width, latent
-        size = {"bands": bands, "height": height, "width": width}
-        self.encoder = Encoder(**size, channels=channels, hidden=hidden, outputs=latent)
-        self.decoder = Decoder(**size, channels=channels, hidden=hidden, latent=latent)
+        self.size, self.latent = size, latent
+        self.encoder = Encoder(size, latent=latent, outputs=latent)
+        self.decoder = Decoder(size, latent=latent)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """Return logits of the picture that is made of a picture's code.
+        """Return the picture that is made of a picture's code, before `Decoder.show`.
 
         Args:
             picture: float32 (b, bands, height, width) in [0, 1].
         """
-        logits: Tensor = self.decoder(self.encode(picture))
-        return logits
+        made: Tensor = self.decoder(self.encode(picture))
+        return made
 
     def encode(self, picture: Tensor) -> Tensor:
         """Return the code of a picture, float32 (b, latent)."""
@@ -159,32 +197,25 @@ class VAE(nn.Module):
     """An encoder and a decoder with a Gaussian between them (Kingma & Welling, 2014).
 
     Args:
-        bands: Channels of the picture: 1 or 3.
-        height: Of the picture, in pixels.
-        width: Of the picture, in pixels.
-        channels: Features of the outer two levels.
-        hidden: Features of the dense layers; 0 leaves them out.
+        size: Of the picture, and how wide the network is.
         latent: Numbers in a code.
     """
 
-    def __init__(
-        self, *, bands: int, height: int, width: int, channels: int, hidden: int, latent: int
-    ) -> None:
+    def __init__(self, size: Size, *, latent: int) -> None:
         super().__init__()
-        self.bands, self.height, self.width, self.latent = bands, height, width, latent
-        size = {"bands": bands, "height": height, "width": width}
-        self.encoder = Encoder(**size, channels=channels, hidden=hidden, outputs=2 * latent)
-        self.decoder = Decoder(**size, channels=channels, hidden=hidden, latent=latent)
+        self.size, self.latent = size, latent
+        self.encoder = Encoder(size, latent=latent, outputs=2 * latent)
+        self.decoder = Decoder(size, latent=latent)
 
     def forward(self, picture: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return logits of a picture that is drawn from a picture's posterior, and the posterior.
+        """Return a picture that is made of a code from a picture's posterior, and the posterior.
 
         Args:
             picture: float32 (b, bands, height, width) in [0, 1].
             noise: float32 (b, latent), drawn from N(0, I); zeros take the mean.
 
         Returns:
-            Logits, shaped as the picture, and mean and log variance, each (b, latent).
+            The picture before `Decoder.show`, and mean and log variance, each (b, latent).
         """
         mean, log_variance = self.posterior(picture)
         return self.decoder(reparametrise(mean, log_variance, noise)), mean, log_variance

@@ -3,51 +3,34 @@
 import torch
 from torch import Tensor, nn
 
-from anamorph_training.networks.autoencoder import Decoder, Encoder, reparametrise
+from anamorph_training.networks.autoencoder import Decoder, Encoder, Size, reparametrise
 
 
 class DebiasingVAE(nn.Module):
     """Tells classes apart, and learns what else there is to its pictures.
 
     Args:
-        bands: Channels of the picture: 1 or 3.
-        height: Of the picture, in pixels.
-        width: Of the picture, in pixels.
-        channels: Features of the outer two levels.
-        hidden: Features of the dense layers; 0 leaves them out.
+        size: Of the picture, and how wide the network is.
         latent: Numbers in a code.
         classes: Classes to tell apart.
     """
 
-    def __init__(
-        self,
-        *,
-        bands: int,
-        height: int,
-        width: int,
-        channels: int,
-        hidden: int,
-        latent: int,
-        classes: int,
-    ) -> None:
+    def __init__(self, size: Size, *, latent: int, classes: int) -> None:
         super().__init__()
-        self.bands, self.height, self.width, self.latent = bands, height, width, latent
-        self.classes = classes
-        size = {"bands": bands, "height": height, "width": width}
-        outputs = 2 * latent + classes
-        self.encoder = Encoder(**size, channels=channels, hidden=hidden, outputs=outputs)
-        self.decoder = Decoder(**size, channels=channels, hidden=hidden, latent=latent)
+        self.size, self.latent, self.classes = size, latent, classes
+        self.encoder = Encoder(size, latent=latent, outputs=2 * latent + classes)
+        self.decoder = Decoder(size, latent=latent)
 
     def forward(self, picture: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return logits of a drawn picture, its posterior, and logits of the picture's class.
+        """Return a picture made of a drawn code, its posterior, and logits of its class.
 
         Args:
             picture: float32 (b, bands, height, width) in [0, 1].
             noise: float32 (b, latent), drawn from N(0, I); zeros take the mean.
 
         Returns:
-            Logits, shaped as the picture; mean and log variance, each (b, latent); logits of the
-            classes (b, classes).
+            The picture before `Decoder.show`; mean and log variance, each (b, latent); logits of
+            the classes (b, classes).
         """
         mean, log_variance, classes = self._judge(picture)
         return self.decoder(reparametrise(mean, log_variance, noise)), mean, log_variance, classes

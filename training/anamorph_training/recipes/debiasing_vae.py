@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from torch.nn import functional as F
 
 from anamorph import cli
+from anamorph_training.code_start import begin, make_size
 from anamorph_training.code_watch import CodeWatch
 from anamorph_training.data.batches import Batches, draw_batch
 from anamorph_training.data.bias import check_labels, read_biased
@@ -52,15 +53,7 @@ class Config(CodeOptions):
 
 def build(config: Config) -> DebiasingVAE:
     """Make the network, with fresh weights from PyTorch's generator."""
-    return DebiasingVAE(
-        bands=3 if config.colour == "rgb" else 1,
-        height=config.height,
-        width=config.width,
-        channels=config.channels,
-        hidden=config.hidden,
-        latent=config.latent,
-        classes=config.classes,
-    )
+    return DebiasingVAE(make_size(config), latent=config.latent, classes=config.classes)
 
 
 def train(config: Config, out: Path) -> None:
@@ -90,6 +83,7 @@ def train(config: Config, out: Path) -> None:
     keeper.check(resumed)
     if not resumed.step:
         save_holdout(out, images.held)
+        begin(learner, images.training)
     draw = partial(draw_batch, stack=images.training, choice=config, weights=rarity.weights)
     batches = Batches(draw, start=resumed.step, stop=config.steps)
     watch = CodeWatch(learner.average, images.held, images.training, fabric.device, out)

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from anamorph import cli
+from anamorph_training.code_start import begin, make_size
 from anamorph_training.code_watch import CodeWatch
 from anamorph_training.data.batches import Batches, draw_batch
 from anamorph_training.data.corruption import add_coarse_noise
@@ -46,14 +47,7 @@ class Config(CodeOptions):
 
 def build(config: Config) -> Autoencoder:
     """Make the network, with fresh weights from PyTorch's generator."""
-    return Autoencoder(
-        bands=3 if config.colour == "rgb" else 1,
-        height=config.height,
-        width=config.width,
-        channels=config.channels,
-        hidden=config.hidden,
-        latent=config.latent,
-    )
+    return Autoencoder(make_size(config), latent=config.latent)
 
 
 def train(config: Config, out: Path) -> None:
@@ -79,6 +73,7 @@ def train(config: Config, out: Path) -> None:
     keeper.check(resumed)
     if not resumed.step:
         save_holdout(out, images.held)
+        begin(learner, images.training)
     draw = partial(draw_batch, stack=images.training, choice=config)
     batches = Batches(draw, start=resumed.step, stop=config.steps)
     watch = CodeWatch(learner.average, images.held, images.training, fabric.device, out)

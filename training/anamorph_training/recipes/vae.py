@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from anamorph import cli
+from anamorph_training.code_start import begin, make_size
 from anamorph_training.code_watch import CodeWatch
 from anamorph_training.data.batches import Batches, draw_batch
 from anamorph_training.data.images import read_images, save_holdout
@@ -47,14 +48,7 @@ class Config(CodeOptions):
 
 def build(config: Config) -> VAE:
     """Make the network, with fresh weights from PyTorch's generator."""
-    return VAE(
-        bands=3 if config.colour == "rgb" else 1,
-        height=config.height,
-        width=config.width,
-        channels=config.channels,
-        hidden=config.hidden,
-        latent=config.latent,
-    )
+    return VAE(make_size(config), latent=config.latent)
 
 
 def _weight(config: Config, step: int) -> float:
@@ -89,6 +83,7 @@ def train(config: Config, out: Path) -> None:
     keeper.check(resumed)
     if not resumed.step:
         save_holdout(out, images.held)
+        begin(learner, images.training)
     weights = rarity.weights if rarity else None
     draw = partial(draw_batch, stack=images.training, choice=config, weights=weights)
     batches = Batches(draw, start=resumed.step, stop=config.steps)
