@@ -24,15 +24,17 @@ _OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "cyclegan_voice": ("vocoder", "direction"),
     "distill_voice": ("vocoder",),
     "vocoder": (),
-    **dict.fromkeys(_CODE_RECIPES, ("task",)),
+    **dict.fromkeys(_CODE_RECIPES, ("task", "false_positive_rate")),
 }
 _OWNERS: Final = {
     "test_set": "upscalers",
     "vocoder": "voice converters",
     "direction": "runs of cyclegan_voice",
     "task": "autoencoders and VAEs",
+    "false_positive_rate": "autoencoders and VAEs",
 }
 Task = Literal["reconstruct", "detect", "outliers"]
+_FALSE_POSITIVES: Final = 0.05
 _Text = Annotated[str, Parameter(show_default=False)]
 
 export = App(
@@ -63,6 +65,7 @@ def export_run(
     vocoder: Annotated[str | None, Parameter(show_default=False)] = None,
     direction: Literal["target", "source"] | None = None,
     task: Task | None = None,
+    false_positive_rate: Annotated[float | None, Parameter(show_default=False)] = None,
     force: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -85,6 +88,8 @@ def export_run(
         task: For autoencoders and VAEs: what the files are for. reconstruct (the default) writes
             NAME.encoder.onnx and NAME.decoder.onnx; detect finds anomalies, which is the default
             of denoising_autoencoder; outliers ranks pictures.
+        false_positive_rate: For detectors and finders of outliers: the share of normal pictures
+            that may lie above the threshold; by default 0.05.
         force: Replace an existing file.
         json: Print the findings and the card as one JSON object.
     """
@@ -92,6 +97,8 @@ def export_run(
     from anamorph_training.finished_run import read_run
 
     check_target(output, force=force)
+    if false_positive_rate is not None and not 0 < false_positive_rate < 1:
+        raise InputError(f"--false-positive-rate {false_positive_rate:g}: give a share below 1")
     identity = Identity(
         name=_model_name(name or output.stem),
         model_version=_at_least_one(model_version),
@@ -108,10 +115,17 @@ def export_run(
 
     place = Place(run, output, force, report)
     _refuse_foreign(
-        trained.recipe, test_set=test_set, vocoder=vocoder, direction=direction, task=task
+        trained.recipe,
+        test_set=test_set,
+        vocoder=vocoder,
+        direction=direction,
+        task=task,
+        false_positive_rate=false_positive_rate,
     )
     if trained.recipe in _CODE_RECIPES:
-        card, output = _deploy_codes(trained, identity, place, task)
+        card, output = _deploy_codes(
+            trained, identity, place, task, false_positive_rate or _FALSE_POSITIVES
+        )
     elif trained.recipe == "vocoder":
         card = _deploy_vocoder(trained, identity, place)
     elif "vocoder" in _OPTIONS.get(trained.recipe, ()):
@@ -169,12 +183,20 @@ def _deploy_upscaler(
 
 
 def _deploy_codes(
-    trained: "Run", identity: "Identity", place: Place, task: Task | None
+    trained: "Run",
+    identity: "Identity",
+    place: Place,
+    task: Task | None,
+    false_positives: float,
 ) -> tuple["Card", Path]:
     from anamorph_export.coding import code_files, deploy_codes
     from anamorph_export.deploying import check_target
     from anamorph_export.detecting import Tuning, deploy_detector, deploy_outlier_finder
-    from anamorph_training.finished_run import read_codes, read_held_pictures
+    from anamorph_training.finished_run import (
+        read_codes,
+        read_held_pictures,
+        read_learnt_pictures,
+    )
 
     task = task or ("detect" if trained.recipe == "denoising_autoencoder" else "reconstruct")
     shared: dict[str, Any] = {
@@ -185,13 +207,15 @@ def _deploy_codes(
         "report": place.report,
     }
     network, output = trained.network, place.output
+    tuning = Tuning(false_positives=false_positives)
     if task == "detect":
-        return deploy_detector(network, output, tuning=Tuning(), **shared), output
+        learnt = read_learnt_pictures(place.run)
+        return deploy_detector(network, output, learnt=learnt, tuning=tuning, **shared), output
     known, config = read_codes(place.run), trained.provenance.config
     if task == "outliers":
         noise = config["noise"] if config["likelihood"] == "gaussian" else 0.0
         card = deploy_outlier_finder(
-            network, output, known=known, noise=noise, tuning=Tuning(), **shared
+            network, output, known=known, noise=noise, tuning=tuning, **shared
         )
         return card, output
     files = code_files(output)

@@ -66,14 +66,15 @@ def deploy_detector(
     identity: Identity,
     provenance: Provenance | None = None,
     held: Sequence[Pixels],
+    learnt: Sequence[Pixels],
     tuning: Tuning,
     force: bool = False,
     report: Report = lambda finding: None,
 ) -> Card:
     """Export what an autoencoder was trained to undo as a detector, gate it and write it.
 
-    What is usual at each place is taken from half of the held-out pictures, the thresholds from the
-    other half.
+    What is usual at each place is taken from pictures that were learnt from, the thresholds from
+    those that were not.
 
     Args:
         network: Has ``encode`` and ``decoder``, in evaluation mode.
@@ -81,6 +82,7 @@ def deploy_detector(
         identity: Name, version and licence.
         provenance: How the weights came to be.
         held: uint8 (rows, columns, 3) each, normal pictures that were not trained on.
+        learnt: Likewise, some that were.
         tuning: What else decides it.
         force: Replace an existing file.
         report: Told of each check that is passed.
@@ -94,14 +96,13 @@ def deploy_detector(
     """
     _check_enough(held)
     rounded = _rounded(network)
-    usual, judged = held[::2], held[1::2]
-    mean = _mean_error(_blank(rounded, tuning), usual)
+    mean = _mean_error(_blank(rounded, tuning), learnt)
     places = mean.clamp(min=_LEAST_USUAL * float(mean.mean()))
     graphs = [
         DetectorGraph(one, places, median=tuning.median, hottest=tuning.hottest)
         for one in (network, rounded)
     ]
-    answers = [_ask(graphs[1], one) for one in judged]
+    answers = [_ask(graphs[1], one) for one in held]
     heats = np.concatenate([heat.ravel() for heat, _ in answers])
     calibrations = {
         "heat": calibrate(heats, tuning.false_pixels),
@@ -119,9 +120,9 @@ def deploy_detector(
     )
     ranges = tuple(max(one.quantiles["1"], 1e-6) for one in calibrations.values())
     return _gate_and_write(
-        Part(graphs[0], graphs[1], card, [*unseen_pictures(), *map(_array, judged[:2])], ranges),
+        Part(graphs[0], graphs[1], card, [*unseen_pictures(), *map(_array, held[:2])], ranges),
         target,
-        check_quality=lambda file: check_blots(file, judged),
+        check_quality=lambda file: check_blots(file, held),
         force=force,
         report=report,
     )

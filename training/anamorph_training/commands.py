@@ -78,6 +78,11 @@ evaluate.command(
     help="How near pictures come back from their codes, beside PCA.",
 )
 evaluate.command(
+    "anamorph_training.evaluation.anomaly_command:anomalies",
+    name="anomalies",
+    help="How well detectors tell anomalous pictures and pixels, beside PCA.",
+)
+evaluate.command(
     "anamorph_training.evaluation.voice_command:voice",
     name="voice",
     help="Distortion, pitch, speaker similarity and quality of converted speech.",

@@ -16,6 +16,7 @@ from anamorph.card import Provenance
 from anamorph.errors import InputError
 from anamorph_training.code_watch import CODES_FILE
 from anamorph_training.data.folder import decode
+from anamorph_training.data.images import LEARNT_FILE
 from anamorph_training.loop.checkpoints import load_ema
 from anamorph_training.rebuilding import rebuild
 
@@ -108,6 +109,21 @@ def read_held_pictures(folder: Path) -> list[NDArray[np.uint8]]:
             "continue its training"
         )
     return [decode(file) for file in files]
+
+
+def read_learnt_pictures(folder: Path) -> list[NDArray[np.uint8]]:
+    """Read some of the pictures that a run of this family learnt from: uint8 (h, w, 3) each.
+
+    Raises:
+        InputError: There are none.
+    """
+    try:
+        pixels = np.load(folder / LEARNT_FILE, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{folder / LEARNT_FILE}: cannot be read ({error}); train again with this version"
+        ) from None
+    return [np.repeat(one, 3 // len(one), axis=0).transpose(1, 2, 0) for one in pixels]
 
 
 def _read_config(folder: Path) -> tuple[str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from anamorph.card import Dataset
 from anamorph.errors import InputError
 from anamorph.picture import Picture
+from anamorph_training.data.arrays import save_array
 from anamorph_training.data.folder import decode, find_pictures, folder_digest
 from anamorph_training.data.sprites import SIDE, Sprites
 from anamorph_training.data.tables import Labelled, Part, read_parts
@@ -29,6 +30,7 @@ _SPRITES: Final = "sprites"
 _EVERY: Final = 5
 _EVERY_SPRITE: Final = 1009
 _MOST_HELD: Final = 256  # kept with a run and measured while it trains
+LEARNT_FILE: Final = "learnt.npy"
 _PARTS: Final[tuple[Part, Part]] = ("train", "valid")
 
 
@@ -282,14 +284,18 @@ def fit(pictures: Pixels, form: Format) -> Pixels:
     return fitted
 
 
-def save_holdout(run: Path, held: Pixels) -> None:
-    """Write held-out pictures into a run, so that export can measure without the data set.
+def save_examples(run: Path, images: Images) -> None:
+    """Write pictures into a run, so that export can measure without the data set.
 
-    Those of an attempt that never reached a checkpoint go: this one may train on them.
+    That is all that are held out, and up to 256 that are learnt from, evenly chosen. Those of an
+    attempt that never reached a checkpoint go: this one may train on them.
     """
     folder = run / "holdout"
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir()
-    for number, picture in enumerate(held):
-        Picture(picture.transpose(1, 2, 0)).save(folder / f"{number:02}.png")
+    for number, picture in enumerate(images.held):
+        Picture(picture.transpose(1, 2, 0)).save(folder / f"{number:03}.png")
+    count = len(images.training)
+    chosen = np.linspace(0, count - 1, min(_MOST_HELD, count)).astype(np.int64)
+    save_array(run / LEARNT_FILE, images.training.take(chosen))

@@ -12,7 +12,7 @@ from anamorph import cli
 from anamorph_training.code_start import begin, make_size
 from anamorph_training.code_watch import CodeWatch
 from anamorph_training.data.batches import Batches, draw_batch
-from anamorph_training.data.images import read_images, save_holdout
+from anamorph_training.data.images import read_images, save_examples
 from anamorph_training.latent_losses import negative_log_likelihood
 from anamorph_training.loop.average import update_average
 from anamorph_training.loop.device import count_gpus, start_fabric
@@ -61,7 +61,7 @@ def train(config: Config, out: Path) -> None:
     keeper = Keeper(out, RECIPE, config, [images.dataset])
     keeper.check(resumed)
     if not resumed.step:
-        save_holdout(out, images.held)
+        save_examples(out, images)
         begin(learner, images.training)
     draw = partial(draw_batch, stack=images.training, choice=config)
     batches = Batches(draw, start=resumed.step, stop=config.steps)

@@ -12,7 +12,7 @@ from anamorph import cli
 from anamorph_training.code_start import begin, make_size
 from anamorph_training.code_watch import CodeWatch
 from anamorph_training.data.batches import Batches, draw_batch
-from anamorph_training.data.images import read_images, save_holdout
+from anamorph_training.data.images import read_images, save_examples
 from anamorph_training.data.rarity import Rarity, check_countable, encode_all
 from anamorph_training.latent_losses import kl_to_prior, negative_log_likelihood
 from anamorph_training.loop.average import update_average
@@ -82,7 +82,7 @@ def train(config: Config, out: Path) -> None:
     keeper = Keeper(out, RECIPE, config, [images.dataset])
     keeper.check(resumed)
     if not resumed.step:
-        save_holdout(out, images.held)
+        save_examples(out, images)
         begin(learner, images.training)
     weights = rarity.weights if rarity else None
     draw = partial(draw_batch, stack=images.training, choice=config, weights=weights)
