@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from anamorph.card import Port
-from anamorph_training.networks.resampling import resample, to_grey
+from anamorph_training.networks.resampling import equalise, resample, to_grey
 
 _LOG_TWO_PI: Final = math.log(2 * math.pi)
 
@@ -25,11 +25,13 @@ class Inlet(nn.Module):
         size: Any = network.size
         self.grey = size.bands == 1
         self.height, self.width = size.height, size.width
+        self.equal_energy = size.equal_energy
         self.training = network.training
 
     def forward(self, picture: Tensor) -> Tensor:
         """Turn float32 (b, 3, rows, columns) in [0, 1] into (b, bands, height, width)."""
-        return resample(to_grey(picture) if self.grey else picture, self.height, self.width)
+        fitted = resample(to_grey(picture) if self.grey else picture, self.height, self.width)
+        return equalise(fitted) if self.equal_energy else fitted
 
 
 class EncoderGraph(nn.Module):
@@ -170,6 +172,8 @@ class OutlierGraph(nn.Module):
     Args:
         network: A VAE.
         codes: Means of the posteriors of normal pictures, float32 (n, latent): the bank.
+        deviations: Their usual standard deviations, float32 (latent,): the unit of distances, by
+            which a latent counts as much as it changes the picture.
         neighbours: How many of them are looked at.
         bins: Of each latent's histogram.
         alpha: What is added to a bin's share.
@@ -178,6 +182,7 @@ class OutlierGraph(nn.Module):
 
     middle: Tensor
     precision: Tensor
+    deviations: Tensor
     bank: Tensor
     bank_squares: Tensor
     edges: Tensor
@@ -187,6 +192,7 @@ class OutlierGraph(nn.Module):
         self,
         network: nn.Module,
         codes: Tensor,
+        deviations: Tensor,
         *,
         neighbours: int,
         bins: int,
@@ -201,8 +207,11 @@ class OutlierGraph(nn.Module):
         spread = torch.cov(codes.T.double(), correction=0) + 1e-6 * torch.eye(codes.shape[1])
         self.register_buffer("middle", middle)
         self.register_buffer("precision", torch.linalg.inv(spread).float())
-        self.register_buffer("bank", codes)
-        self.register_buffer("bank_squares", codes.square().sum(1))
+        # Stored in float16 without a loss, so that the bank takes half the room.
+        bank = (codes / deviations).half().float()
+        self.register_buffer("deviations", deviations)
+        self.register_buffer("bank", bank)
+        self.register_buffer("bank_squares", bank.square().sum(1))
         # The outermost bins reach to infinity, so that what is further out is as rare as they are.
         reach = [(float(z.min()), float(z.max())) for z in codes.T]
         edges = torch.stack([torch.linspace(low, high, bins + 1) for low, high in reach])
@@ -221,7 +230,8 @@ class OutlierGraph(nn.Module):
         return self._far(mean), self._sparse(mean), self._away(mean), unlikely
 
     def _far(self, mean: Tensor) -> Tensor:
-        """Return the mean distance to the nearest codes of the bank."""
+        """Return the mean distance to the nearest codes of the bank, in posterior deviations."""
+        mean = mean / self.deviations
         squares = mean.square().sum(1, keepdim=True) - 2 * mean @ self.bank.T + self.bank_squares
         nearest, _ = torch.topk(-squares, self.neighbours, dim=1)
         return torch.sqrt((-nearest).clamp(min=1e-6)).mean(1)

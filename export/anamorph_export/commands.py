@@ -218,6 +218,11 @@ def _deploy_codes(
             network, output, known=known, noise=noise, tuning=tuning, **shared
         )
         return card, output
+    if config.get("equal_energy"):
+        raise InputError(
+            f"{place.run}: its pictures lost their energy; give --task outliers, or train without "
+            "--equal-energy"
+        )
     files = code_files(output)
     for file in files.values():
         check_target(file, force=place.force)

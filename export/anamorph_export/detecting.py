@@ -54,7 +54,7 @@ class Tuning:
     false_pixels: float = 0.01
     median: int = 5
     hottest: float = 0.01
-    neighbours: int = 5
+    neighbours: int = 3
     bins: int = 10
     alpha: float = 0.001
 
@@ -165,12 +165,14 @@ def deploy_outlier_finder(
     _check_enough(held)
     if known.log_variance is None:
         raise InputError("--task outliers: takes a VAE, whose codes have a density; train vae")
-    bank = torch.from_numpy(known.mean.astype(np.float16).astype(np.float32))
+    bank = torch.from_numpy(known.mean)
+    deviations = torch.from_numpy(np.sqrt(np.exp(known.log_variance).mean(0)))
     rounded = _rounded(network)
     graphs = [
         OutlierGraph(
             one,
             bank,
+            deviations,
             neighbours=tuning.neighbours,
             bins=tuning.bins,
             alpha=tuning.alpha,
@@ -179,7 +181,7 @@ def deploy_outlier_finder(
         for one in (network, rounded)
     ]
     names = ("neighbours", "density", "mahalanobis", "elbo")
-    units = ("mean distance in the latent space", "nats", "standard deviations", "nats")
+    units = ("mean distance in posterior deviations", "nats", "standard deviations", "nats")
     answers = [_ask(graphs[1], one) for one in held]
     calibrations = {
         name: calibrate(np.array([one[i][0] for one in answers]), tuning.false_positives)

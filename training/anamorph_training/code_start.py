@@ -7,9 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from anamorph_training.data.batches import to_float
 from anamorph_training.data.images import Stack
 from anamorph_training.loop.learner import Learner
 from anamorph_training.networks.autoencoder import Size
+from anamorph_training.networks.resampling import equalise
 from anamorph_training.options import Colour, Likelihood
 
 _MOST: Final = 4096  # pictures that principal components are taken from
@@ -49,6 +51,10 @@ class Choice(Protocol):
     def likelihood(self) -> Likelihood:
         """How pixels deviate."""
 
+    @property
+    def equal_energy(self) -> bool:
+        """Bring all pictures to the same energy."""
+
 
 def make_size(choice: Choice) -> Size:
     """Return how large a configuration's network is."""
@@ -60,6 +66,7 @@ def make_size(choice: Choice) -> Size:
         hidden=choice.hidden,
         linear=choice.linear,
         likelihood=choice.likelihood,
+        equal_energy=choice.equal_energy,
     )
 
 
@@ -78,7 +85,9 @@ def begin(learner: Learner[Any], stack: Stack) -> None:
     if not network.size.linear:
         return
     chosen = np.linspace(0, len(stack) - 1, min(_MOST, len(stack))).astype(np.int64)
-    pixels = (stack.take(chosen).reshape(len(chosen), -1) / 255).astype(np.float32)
+    picture = to_float(stack.take(chosen))
+    picture = equalise(picture) if network.size.equal_energy else picture
+    pixels = picture.flatten(1).numpy()
     down, middle = _components(pixels, network.latent)
     codes = (pixels - middle) @ down.T
     wanted = pixels

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from anamorph_training.data.batches import to_float
 from anamorph_training.data.images import Stack
 from anamorph_training.loop.journal import Journal, Progress
+from anamorph_training.networks.resampling import equalise
 from anamorph_training.sheets import write_sheet
 
 CODES_FILE: Final = "codes.npz"
-_CODES: Final = 4096
+_CODES: Final = 10_000
 _AT_ONCE: Final = 256
 _SHOWN: Final = 8
 
@@ -41,7 +42,7 @@ class CodeWatch:
     def measure(self, step: int, journal: Journal, progress: Progress) -> None:
         """Measure after ``step`` steps, tell, and keep codes for the export."""
         self._keep_codes()
-        picture = to_float(self.held)
+        picture = self._prepare(self.held)
         error = (self.reconstruct(picture) - picture).square().mean()
         psnr = float(-10 * torch.log10(error.clamp(min=1e-10)))
         journal.write(step, psnr=psnr)
@@ -50,16 +51,21 @@ class CodeWatch:
     def sample(self, step: int, run: Path) -> None:
         """Write the sheet of ``step`` steps into a run: as they are, and from their codes."""
         shown = self.held[:_SHOWN]
-        pairs = zip(shown, to_uint8(self.reconstruct(to_float(shown))), strict=True)
+        pairs = zip(shown, to_uint8(self.reconstruct(self._prepare(shown))), strict=True)
         rows = [[to_rgb(one) for one in pair] for pair in pairs]
         write_sheet(run / "samples" / f"{step:09}.png", ["held out", "from its code"], rows)
 
+    def _prepare(self, pixels: NDArray[np.uint8]) -> Tensor:
+        network: Any = self.network
+        picture = to_float(pixels)
+        return equalise(picture) if network.size.equal_energy else picture
+
     def _keep_codes(self) -> None:
-        """Write codes of up to 4,096 pictures that are learnt from, evenly chosen."""
+        """Write codes of up to 10,000 pictures that are learnt from, evenly chosen."""
         chosen = np.linspace(0, len(self.known) - 1, min(_CODES, len(self.known))).astype(np.int64)
         parts: list[tuple[NDArray[np.float32], ...]] = []
         for first in range(0, len(chosen), _AT_ONCE):
-            picture = to_float(self.known.take(chosen[first : first + _AT_ONCE]))
+            picture = self._prepare(self.known.take(chosen[first : first + _AT_ONCE]))
             parts.append(self._encode(picture.to(self.device)))
         values = [np.concatenate(part) for part in zip(*parts, strict=True)]
         names = ("mean", "log_variance")

@@ -83,6 +83,11 @@ evaluate.command(
     help="How well detectors tell anomalous pictures and pixels, beside PCA.",
 )
 evaluate.command(
+    "anamorph_training.evaluation.outlier_command:outliers",
+    name="outliers",
+    help="How well the class that a finder of outliers never saw is told, beside PCA.",
+)
+evaluate.command(
     "anamorph_training.evaluation.voice_command:voice",
     name="voice",
     help="Distortion, pitch, speaker similarity and quality of converted speech.",

@@ -25,7 +25,7 @@ _PERCEPTUAL: Final = frozenset({"srgan"})
 
 @dataclass(frozen=True)
 class KnownCodes:
-    """Codes of up to 4,096 of the pictures that a run learnt from.
+    """Codes of up to 10,000 of the pictures that a run learnt from.
 
     Attributes:
         mean: float32 (n, latent); of a VAE, the means of the posteriors.

@@ -66,6 +66,8 @@ class CodeOptions(RunOptions):
     """Width that pictures are brought to, in pixels: a multiple of 8, 16 or 32."""
     colour: Colour = "grey"
     """What pictures are brought to: their luma, or red, green and blue."""
+    equal_energy: bool = False
+    """Bring all pictures to the same energy, for outliers: thin lines then weigh as thick ones."""
     flip: bool = False
     """Mirror half of the pictures left to right."""
     shift: Extent = 0

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anamorph_training.data.images import Stack
+from anamorph_training.networks.resampling import equalise
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Choice(Protocol):
     @property
     def latent(self) -> int:
         """Numbers in a code."""
+
+    @property
+    def equal_energy(self) -> bool:
+        """Bring all pictures to the same energy."""
 
     @property
     def flip(self) -> bool:
@@ -69,7 +74,9 @@ def draw_batch(step: int, stack: Stack, choice: Choice, weights: Tensor | None =
         indices = np.searchsorted(sums, generator.random(choice.batch) * sums[-1], side="right")
     pixels = _augment(stack.take(indices), generator, choice)
     noise = generator.standard_normal((choice.batch, choice.latent), np.float32)
-    return Drawn(to_float(pixels), torch.from_numpy(noise), indices)
+    picture = to_float(pixels)
+    picture = equalise(picture) if choice.equal_energy else picture
+    return Drawn(picture, torch.from_numpy(noise), indices)
 
 
 def _augment(

@@ -49,6 +49,7 @@ class Size:
         hidden: Features of the dense layers; 0 leaves them out.
         linear: Add a linear way from all pixels to the code and back, beside the convolutions.
         likelihood: What comes out: ``bernoulli`` logits, or the mean of a ``gaussian``.
+        equal_energy: Pictures are brought to the same energy beforehand; see `equalise`.
 
     Raises:
         ValueError: The size cannot be halved down to a few pixels.
@@ -61,6 +62,7 @@ class Size:
     hidden: int
     linear: bool = False
     likelihood: Likelihood = "bernoulli"
+    equal_energy: bool = False
 
     @property
     def pixels(self) -> int:

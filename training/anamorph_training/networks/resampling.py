@@ -9,12 +9,24 @@ from typing import Final
 import torch
 from torch import Tensor
 
+_ENERGY: Final = 0.25
+_LEAST_ENERGY: Final = 0.01
 _LUMA: Final = (0.299, 0.587, 0.114)  # BT.601
 
 
 def to_grey(picture: Tensor) -> Tensor:
     """Return the luma (b, 1, h, w) of RGB (b, 3, h, w), encoded as it is."""
     return sum(share * picture[:, i : i + 1] for i, share in enumerate(_LUMA))  # type: ignore[return-value]
+
+
+def equalise(picture: Tensor) -> Tensor:
+    """Scale pictures (b, c, h, w) in [0, 1] to the same energy: a root mean square of 1/4.
+
+    What is drawn with a thin pen then weighs as much as what is drawn with a thick one; values may
+    exceed 1.
+    """
+    energy = picture.square().mean((1, 2, 3), keepdim=True).sqrt()
+    return picture * (_ENERGY / energy.clamp(min=_LEAST_ENERGY))
 
 
 def resample(picture: Tensor, height: int | Tensor, width: int | Tensor) -> Tensor:
