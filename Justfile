@@ -34,6 +34,22 @@ begun := "--steps 2200 --adversarial-from 200 --learning-rate 2e-3 --other-learn
 ended := "--steps 2000 --adversarial-from 0 --learning-rate 1e-3 --other-learning-rate 4e-4"
 export_voice := bin / "anamorph export --force --licence CC-BY-4.0" + \
     " --attribution 'trained on LibriSpeech (CC BY 4.0) and voices of rhasspy (CC0)'"
+mnist_file := data / "digits/t10k-images-idx3-ubyte.gz"
+mnist := "--licence CC-BY-SA-3.0 --attribution 'LeCun, Cortes and Burges, MNIST'"
+digits := bin / "anamorph train vae --data" + " " + mnist_file + \
+    " --data-name MNIST-test-digits --licence CC-BY-SA-3.0 --height 32 --width 32"
+outliers := digits + " --linear --latent 32 --channels 16 --hidden 0 --likelihood gaussian --equal-energy" + \
+    " --steps 1000 --learning-rate 5e-4"
+sprites := bin / "anamorph train beta_vae --data sprites --data-name dSprites --licence Apache-2.0" + \
+    " --batch 32 --learning-rate 2e-3 --steps 36000 --hidden 128"
+tiles := "--data " + data / "magnetic_tile/good" + " --data-name Magnetic-Tile-Defects" + \
+    " --licence free-with-citation --latent 128 --hidden 0 --linear --likelihood gaussian --noise 0.05" + \
+    " --batch 32 --steps 900 --learning-rate 3e-4"
+chests := "--data " + data / "chest_xray/pneumoniamnist.npz" + " --data-name PneumoniaMNIST --only 0" + \
+    " --licence CC-BY-4.0 --height 32 --width 32 --latent 32 --hidden 0 --linear --likelihood gaussian" + \
+    " --noise 0.05 --batch 32 --steps 1000 --learning-rate 3e-4"
+debiasing := bin / "anamorph train debiasing_vae --latent 8 --channels 16 --hidden 64 --steps 1000 --alpha 0.1"
+export_code := bin / "anamorph export --force"
 sets_x2 := "--test-set 'Set5 x2=" + data / "super_resolution/Set5/x2" + "' --test-set 'Set14 x2=" + \
     data / "super_resolution/Set14/x2" + "'"
 sets_x4 := replace(replace(sets_x2, "/x2'", "/x4'"), " x2=", " x4=")
@@ -105,6 +121,56 @@ train-zoo: setup
     {{live_speaker}} --data {{speech}}/flemishguy/train --data-name flemishguy --voice runs/flemishguy-live --start flemishguy {{begun}} --out runs/vocoder-flemishguy-begun
     {{live_speaker}} --data {{speech}}/nathalie/train --data-name nathalie --voice runs/nathalie-live --start runs/vocoder-nathalie-begun {{ended}} --out runs/vocoder-nathalie-live
     {{live_speaker}} --data {{speech}}/flemishguy/train --data-name flemishguy --voice runs/flemishguy-live --start runs/vocoder-flemishguy-begun {{ended}} --out runs/vocoder-flemishguy-live
+
+# Train the zoo's models of codes, detectors and finders of outliers: half an hour on two cores
+train-codes: setup
+    {{sprites}} --out runs/sprites --seed 1
+    {{digits}} --latent 2 --hidden 128 --channels 16 --steps 6000 --learning-rate 2e-3 --out runs/digits-2d
+    {{digits}} --latent 16 --hidden 128 --channels 16 --linear --steps 5000 --out runs/digits
+    {{bin}}/anamorph train vae --data {{data}}/faces --data-name ORL-faces --by-folder \
+        --licence AT&T-Laboratories-Cambridge --height 80 --width 64 --latent 64 --hidden 0 --linear \
+        --likelihood gaussian --noise 0.05 --batch 16 --flip --shift 3 --steps 2500 --out runs/faces
+    {{bin}}/anamorph train denoising_autoencoder {{tiles}} --deviation 0.05 --cell 4 --out runs/magnetic-tile
+    {{bin}}/anamorph train denoising_autoencoder {{chests}} --deviation 0.05 --cell 4 --out runs/chest-xray
+    {{outliers}} --out runs/digits-outliers
+
+# Export the zoo's models of codes, detectors and finders of outliers through the gate
+export-codes: setup
+    {{export_code}} runs/digits-2d --output {{zoo}}/digits-2d.onnx {{mnist}} \
+        --description "Turns a handwritten digit into two numbers, and two numbers into a digit."
+    {{export_code}} runs/digits --output {{zoo}}/digits.onnx {{mnist}} \
+        --description "Turns a handwritten digit into 16 numbers, and numbers into a digit."
+    {{export_code}} runs/sprites --output {{zoo}}/sprites.onnx --licence Apache-2.0 \
+        --description "Turns a sprite of dSprites into ten numbers that stand for place, size and form."
+    {{export_code}} runs/faces --output {{zoo}}/faces.onnx --licence "free with credit" \
+        --attribution "AT&T Laboratories Cambridge, the ORL Database of Faces" \
+        --description "Turns a face into 64 numbers, and numbers into a face."
+    {{export_code}} runs/magnetic-tile --output {{zoo}}/magnetic-tile.onnx --licence "free to use with citation" \
+        --attribution "Huang, Qiu and Yuan, Surface defect saliency of magnetic tile, The Visual Computer 36, 2020" \
+        --description "Finds defects on photographs of magnetic tiles."
+    {{export_code}} runs/chest-xray --output {{zoo}}/chest-xray.onnx --licence CC-BY-4.0 \
+        --attribution "Yang et al., MedMNIST v2, Scientific Data 10, 2023; Kermany et al., 2018" \
+        --description "Marks what is unlike a healthy child's chest on small X-ray pictures; no diagnosis."
+    {{export_code}} runs/digits-outliers --task outliers --output {{zoo}}/digits-outliers.onnx {{mnist}} \
+        --description "Tells how strange a picture is among white handwritten digits on black."
+    {{bin}}/python -c "from anamorph.manifest import ZOO, write_manifest; write_manifest(ZOO)"
+
+# Leave each digit out in turn, and measure how well it is told; ten minutes on one core
+left-out: setup
+    for digit in 0 1 2 3 4 5 6 7 8 9; do \
+        {{outliers}} --without $digit --out runs/without-$digit; \
+        {{export_code}} runs/without-$digit --task outliers --output runs/without-$digit.onnx; done
+    {{bin}}/anamorph evaluate outliers 'runs/without-{}.onnx' --data {{mnist_file}}
+
+# Train classifiers where one kind is rare, with and without debiasing, five seeds each
+debias: setup
+    for share in 0.01 0.02 0.05; do for seed in 1 2 3 4 5; do for every in 0 100; do \
+        {{debiasing}} --data sprites --classes 3 --height 64 --width 64 --rare-share $share --seed $seed \
+            --resample-every $every --out runs/debias/sprites-$share-$seed-$every; \
+        {{debiasing}} --data {{mnist_file}} --classes 10 --height 32 --width 32 --rare-share $share --seed $seed \
+            --resample-every $every --out runs/debias/digits-$share-$seed-$every; done; done; done
+    {{bin}}/anamorph evaluate debiasing runs/debias/digits-* --data {{mnist_file}}
+    {{bin}}/anamorph evaluate debiasing runs/debias/sprites-* --data sprites
 
 # Compare candidates for the zoo's network at a small equal budget
 candidates: setup

@@ -291,7 +291,7 @@ def _gate_and_write(
 def _blot(picture: Pixels, generator: np.random.Generator) -> tuple[Pixels, NDArray[np.bool_]]:
     """Return a picture with a square made darker or lighter by half of its contrast, and where."""
     height, width = picture.shape[:2]
-    side = max(3, min(height, width) // 6)
+    side = max(3, min(height, width) // 4)
     top, left = generator.integers(height - side), generator.integers(width - side)
     mask = np.zeros((height, width), bool)
     mask[top : top + side, left : left + side] = True

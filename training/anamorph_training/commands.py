@@ -88,6 +88,11 @@ evaluate.command(
     help="How well the class that a finder of outliers never saw is told, beside PCA.",
 )
 evaluate.command(
+    "anamorph_training.evaluation.debiasing_command:debiasing",
+    name="debiasing",
+    help="What a classifier makes of a kind that was rare in training.",
+)
+evaluate.command(
     "anamorph_training.evaluation.voice_command:voice",
     name="voice",
     help="Distortion, pitch, speaker similarity and quality of converted speech.",

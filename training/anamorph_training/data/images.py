@@ -277,6 +277,8 @@ def fit(pictures: Pixels, form: Format) -> Pixels:
     Returns:
         uint8 (n, bands, height, width).
     """
+    if not len(pictures):
+        return np.empty((0, 1 if form.colour == "grey" else 3, form.height, form.width), np.uint8)
     planes = torch.tensor(pictures).float()
     if form.colour == "grey":
         planes = to_grey(planes)

@@ -1,0 +1,100 @@
+"""What few codes are alike is drawn more often; corruption stays inside the foreground."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from anamorph.errors import InputError
+from anamorph_training.data.bias import check_labels, make_biased
+from anamorph_training.data.corruption import add_coarse_noise
+from anamorph_training.data.images import ArrayStack, TrainingSprites
+from anamorph_training.data.rarity import Rarity, check_countable, encode_all, rarity
+
+
+def test_rare_codes_are_drawn_more_often_and_alpha_evens_that_out() -> None:
+    codes = np.concatenate([np.zeros((98, 1)), np.full((2, 1), 5.0)])
+    weights = rarity(codes, 1e-6)
+    assert weights.sum() == pytest.approx(1)
+    assert weights[98:].sum() == pytest.approx(0.5, abs=1e-3)  # as often as all the others
+    assert rarity(codes, 1e6) == pytest.approx(np.full(100, 0.01), rel=1e-4)
+    assert weights[99] > rarity(codes, 0.1)[99] > 0.01
+
+
+def test_rarity_multiplies_over_latents() -> None:
+    generator = np.random.default_rng(0)
+    codes = generator.integers(0, 3, (500, 2)).astype(float)
+    one, other = (rarity(codes[:, [i]], 0.01) for i in range(2))
+    product = one * other
+    assert rarity(codes, 0.01) == pytest.approx(product / product.sum())
+
+
+def test_chances_begin_even_and_survive_a_checkpoint() -> None:
+    chances = Rarity(4)
+    assert chances.weights.tolist() == [0.25] * 4
+    chances.update(np.array([[0.0], [0.0], [0.0], [9.0]]), 0.01)
+    again = Rarity(7)  # that the data have changed is told by others
+    again.load_state_dict(chances.state_dict())
+    assert torch.equal(again.weights, chances.weights)
+
+
+def test_all_codes_come_in_order() -> None:
+    class Mean(torch.nn.Module):
+        def encode(self, picture: torch.Tensor) -> torch.Tensor:
+            return picture.flatten(1).mean(1, keepdim=True)
+
+    pixels = np.arange(300, dtype=np.uint16).clip(0, 255).astype(np.uint8)
+    stack = ArrayStack(np.broadcast_to(pixels[:, None, None, None], (300, 1, 4, 4)))
+    codes = encode_all(Mean(), stack, torch.device("cpu"))
+    assert codes[:, 0] == pytest.approx(pixels / 255)
+
+
+def test_a_data_set_too_large_to_encode_again_and_again_is_refused() -> None:
+    with pytest.raises(InputError, match="736,549 are too many"):
+        check_countable(TrainingSprites(), "--mine-outliers")
+
+
+class Form:
+    height, width, colour, classes = 64, 64, "grey", 3
+
+
+def test_a_kind_is_as_rare_as_was_asked_and_lies_where_it_should() -> None:
+    form: Any = Form()
+    made = make_biased(Path("sprites"), "train", form, share=0.02, seed=1)
+    assert made.rare.sum() == 180
+    middle = np.array([np.nonzero(one[0])[1].mean() for one in made.pixels])
+    assert middle[made.rare].min() > 29  # hearts are not quite centred
+    assert middle[~made.rare].max() < 34
+    assert np.median(middle[made.rare]) > 36
+    assert set(made.labels) == {0, 1, 2}
+    test = make_biased(Path("sprites"), "test", form, share=0.5, seed=1)
+    assert test.rare.mean() == 0.5
+
+
+def test_classes_that_do_not_fit_are_refused() -> None:
+    images: Any = Form()
+    choice: Any = Form()
+    choice.data = Path("animals")
+    images.labels = np.array([0, 1, 4])
+    with pytest.raises(InputError, match="holds 5 classes; give --classes 5"):
+        check_labels(choice, images)
+    images.labels = None
+    with pytest.raises(InputError, match="has no classes"):
+        check_labels(choice, images)
+
+
+def test_noise_is_coarse_and_stays_inside_the_foreground() -> None:
+    picture = torch.zeros(4, 1, 64, 64)
+    picture[:, :, 16:48, 16:48] = 0.5
+    noisy = add_coarse_noise(picture, cell=16, deviation=0.2, foreground=0.1, seed=(1, 2))
+    added = noisy - picture
+    assert added[:, :, :16].abs().max() == 0
+    inside = added[:, :, 16:48, 16:48]
+    assert 0.05 < inside.std() < 0.3
+    assert inside.diff(dim=3).std() < 0.15 * inside.std()  # neighbours hardly differ
+    again = add_coarse_noise(picture, cell=16, deviation=0.2, foreground=0.1, seed=(1, 2))
+    assert torch.equal(noisy, again)
+    everywhere = add_coarse_noise(picture, cell=16, deviation=0.2, foreground=-1, seed=(1, 2))
+    assert (everywhere - picture)[:, :, :16].std() > 0.05
