@@ -35,7 +35,7 @@ def wave(seed: int) -> np.ndarray:
         share * np.sin(6 * (across * rows + (2 - across) * columns))
         for across, share in enumerate(generator.uniform(-30, 30, 3))
     )
-    return np.rint(127 + mixed)[..., None].repeat(3, 2).astype(np.uint8)
+    return np.asarray(np.rint(127 + mixed)[..., None].repeat(3, 2), np.uint8)
 
 
 @pytest.fixture(scope="module")

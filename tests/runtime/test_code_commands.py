@@ -188,6 +188,19 @@ def test_the_strangest_come_first_and_are_drawn(
     assert "has neighbours, elbo" in capsys.readouterr().err
 
 
+def test_a_model_of_two_files_is_listed_and_checked_as_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["models", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (faces,) = (one for one in lines if one["name"] == "faces")
+    assert faces["bytes"] > 2_000_000
+    assert main(["check", "digits-2d"]) == 0
+    told = capsys.readouterr().out
+    assert "digits-2d: ok" in told
+    assert "digits-2d.decoder.onnx: ok" in told
+
+
 def test_the_lectures_figures_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["divergence", "teeth", "binomial:0.57", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -11,20 +11,24 @@ from anamorph.commands.info import task_of
 
 
 def models(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
-    """List the models that can be used by name.
+    """List the models that can be used by name; one of several files is one model.
 
     Args:
         json: Print one JSON object per model: name, version, task, size and description.
     """
+    families: dict[tuple[str, int], list[manifest.ZooModel]] = {}
     for entry in manifest.models():
+        families.setdefault((entry.name, entry.version), []).append(entry)
+    for entries in families.values():
+        entry, size = entries[0], sum(one.size for one in entries)
         card = entry.card() if entry.path.is_file() else None
         if json:
-            print(msgspec.json.encode(_fields(entry, card)).decode())
+            print(msgspec.json.encode(_fields(entry, card) | {"bytes": size}).decode())
         else:
             name = f"{entry.name}@{entry.version}"
             where = card.description if card else "not downloaded yet; fetched on first use"
             task = task_of(card) if card else ""
-            print(f"{name:<20} {entry.size / 1e6:>6.2f} MB  {task:<12} {where}")
+            print(f"{name:<20} {size / 1e6:>6.2f} MB  {task:<12} {where}")
     return 0
 
 

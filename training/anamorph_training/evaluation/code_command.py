@@ -180,7 +180,9 @@ def _compare(method: str, made: NDArray[np.uint8], truth: NDArray[np.uint8]) -> 
         for one, other in zip(made, truth, strict=True)
     ]
     error = float(np.mean((made.astype(float) - truth) ** 2))
-    return Reconstruction(method, float(np.mean(ssim)), 10 * float(np.log10(255**2 / error)))
+    return Reconstruction(
+        method, float(np.mean(ssim)), 10 * float(np.log10(255**2 / max(error, 1e-6)))
+    )
 
 
 def _draw(sheet: Path, held: NDArray[np.uint8], made: dict[str, NDArray[np.uint8]]) -> None:

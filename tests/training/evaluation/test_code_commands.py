@@ -1,0 +1,160 @@
+"""The commands that measure codes, detectors, finders of outliers and debiasing, on small sets."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.runtime.tiny_codes import tiny_detector, tiny_outlier_finder
+from tests.runtime.tiny_models import tiny_upscaler
+from tests.training.data.test_images import write_idx, write_people
+
+from anamorph.cli import main
+from anamorph.picture import Picture
+from anamorph_training.evaluation.debiasing_command import judge
+from anamorph_training.evaluation.defects import read_defects, read_normal
+from anamorph_training.recipes import debiasing_vae
+
+
+def write_parts(folder: Path) -> Path:
+    """Write ten good parts, grey, and three with a white blot and its mask."""
+    (folder / "good").mkdir(parents=True)
+    (folder / "blot").mkdir()
+    for number in range(10):
+        grey = np.full((20, 30, 3), 120 + number, np.uint8)
+        Picture(grey).save(folder / "good" / f"{number}.png")
+    for number in range(3):
+        blotted, mask = np.full((20, 30, 3), 120, np.uint8), np.zeros((20, 30), np.uint8)
+        blotted[5:12, 8:15] = mask[5:12, 8:15] = 255
+        Picture(blotted).save(folder / "blot" / f"{number}.png")
+        Picture(mask).save(folder / "blot" / f"{number}_mask.png")
+    return folder
+
+
+def test_detectors_stand_beside_principal_components(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, model = write_parts(tmp_path / "parts"), tiny_detector(tmp_path / "tiny.onnx")
+    command = ["evaluate", "anomalies", str(model), "--data", str(data), "--components", "2"]
+    assert main([*command, "--json"]) == 0
+    pca, tiny = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (pca["method"], tiny["method"]) == ("PCA 2", "tiny")
+    assert tiny["auroc"] == tiny["kinds"]["blot"] == 1
+    assert tiny["pixels"]["auroc"] > 0.99
+    assert (tiny["found"], tiny["false"]) == (1, 0)
+    assert main(command) == 0
+    assert "AUPRO" in capsys.readouterr().out
+
+
+def test_test_sets_hold_no_picture_that_is_learnt_from(tmp_path: Path) -> None:
+    data = write_parts(tmp_path / "parts")
+    examples = read_defects(data)
+    assert [one.kind for one in examples] == ["good"] * 2 + ["blot"] * 3
+    assert [one.name for one in examples[:2]] == ["4.png", "9.png"]
+    assert {int(one[0, 0, 0]) for one in read_normal(data)} == {
+        120,
+        121,
+        122,
+        123,
+        125,
+        126,
+        127,
+        128,
+    }
+
+
+def test_a_left_out_class_is_told_by_its_own_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_idx(tmp_path, 80)
+    for label in range(4):
+        tiny_outlier_finder(tmp_path / f"without-{label}.onnx")
+    pattern = str(tmp_path / "without-{}.onnx")
+    command = ["evaluate", "outliers", pattern, "--data", str(data), "--components", "3"]
+    assert main([*command, "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["label"] for row in rows] == [0, 1, 2, 3]
+    for row in rows:  # the tiny one's second score is the first with the other sign
+        assert row["scores"]["neighbours"] == pytest.approx(1 - row["scores"]["elbo"])
+        assert 0 <= row["scores"]["PCA 3"] <= 1
+    assert main(command) == 0
+    assert "mean" in capsys.readouterr().out
+
+
+def test_reconstructions_stand_beside_principal_components(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people, sheet = write_people(tmp_path / "people", 10, each=9), tmp_path / "sheet.png"
+    command = ["evaluate", "reconstruction", "faces", "--data", str(people), "--by-folder"]
+    assert main([*command, "--sheet", str(sheet), "--components", "4", "--json"]) == 0
+    pca, faces = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert pca["method"] == "PCA 4"
+    assert pca["psnr"] > faces["psnr"]  # flat pictures are one component, and no faces
+    assert Picture.open(sheet).width > 3 * 64
+
+
+def test_sprites_are_disentangled_as_the_card_of_the_zoos_model_would_say(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["evaluate", "disentanglement", "sprites", "--votes", "80", "--samples", "600"]
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["mig"] > 0.15
+    assert found["factor_vae"] > 0.4
+
+
+def test_debiasing_is_judged_by_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = debiasing_vae.Config(
+        data=Path("sprites"),
+        classes=3,
+        rare_share=0.05,
+        latent=2,
+        channels=2,
+        hidden=4,
+        steps=4,
+        batch=4,
+        resample_every=2,
+        check_every=4,
+        sample_every=4,
+        threads=1,
+        tensorboard=False,
+    )
+    debiasing_vae.train(config, tmp_path / "run")
+    found = judge(tmp_path / "run", Path("sprites"))
+    assert (found.share, found.debiased, found.seed) == (0.05, True, 1)
+    assert found.worst == min(found.common, found.rare)
+    assert 0.05 <= found.drawn <= 1
+    assert main(["evaluate", "debiasing", str(tmp_path / "run"), "--data", "sprites"]) == 0
+    assert "0.05" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["anomalies", "--data", "."], "no model given"),
+        (["disentanglement"], "no model given"),
+        (["reconstruction", "--data", "."], "no model given"),
+        (["debiasing", "--data", "sprites"], "no run given"),
+        (["outliers", "model.onnx", "--data", "."], r"give a name with {}"),
+    ],
+)
+def test_what_is_missing_is_named(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *options]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_models_of_other_tasks_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(tiny_upscaler(tmp_path / "up.onnx"))
+    assert main(["evaluate", "disentanglement", model]) == 1
+    assert "for 'upscale', not for 'reconstruct'" in capsys.readouterr().err
+    parts = write_parts(tmp_path / "parts")
+    assert main(["evaluate", "anomalies", model, "--data", str(parts)]) == 1
+    assert "for 'upscale', not for 'detect'" in capsys.readouterr().err
+    (parts / "good").rename(parts / "fine")
+    detector = str(tiny_detector(tmp_path / "d.onnx"))
+    assert main(["evaluate", "anomalies", detector, "--data", str(parts)]) == 1
+    assert "has no sub-folder good" in capsys.readouterr().err
