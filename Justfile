@@ -162,15 +162,12 @@ left-out: setup
         {{export_code}} runs/without-$digit --task outliers --output runs/without-$digit.onnx; done
     {{bin}}/anamorph evaluate outliers 'runs/without-{}.onnx' --data {{mnist_file}}
 
-# Train classifiers where one kind is rare, with and without debiasing, five seeds each
-debias: setup
-    for share in 0.01 0.02 0.05; do for seed in 1 2 3 4 5; do for every in 0 100; do \
-        {{debiasing}} --data sprites --classes 3 --height 64 --width 64 --rare-share $share --seed $seed \
-            --resample-every $every --out runs/debias/sprites-$share-$seed-$every; \
-        {{debiasing}} --data {{mnist_file}} --classes 10 --height 32 --width 32 --rare-share $share --seed $seed \
-            --resample-every $every --out runs/debias/digits-$share-$seed-$every; done; done; done
-    {{bin}}/anamorph evaluate debiasing runs/debias/digits-* --data {{mnist_file}}
-    {{bin}}/anamorph evaluate debiasing runs/debias/sprites-* --data sprites
+# Train classifiers of digits where one kind is rare, with and without debiasing, five seeds each
+debias share="0.02": setup
+    for seed in 1 2 3 4 5; do for every in 0 100; do \
+        {{debiasing}} --data {{mnist_file}} --classes 10 --height 32 --width 32 --rare-share {{share}} \
+            --seed $seed --resample-every $every --out runs/debias/{{share}}-$seed-$every; done; done
+    {{bin}}/anamorph evaluate debiasing runs/debias/{{share}}-* --data {{mnist_file}}
 
 # Compare candidates for the zoo's network at a small equal budget
 candidates: setup
