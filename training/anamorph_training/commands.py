@@ -93,6 +93,11 @@ evaluate.command(
     help="What a classifier makes of a kind that was rare in training.",
 )
 evaluate.command(
+    "anamorph_training.evaluation.width_command:widths",
+    name="widths",
+    help="How near pictures come back, by the width of the latent space: a curve.",
+)
+evaluate.command(
     "anamorph_training.evaluation.voice_command:voice",
     name="voice",
     help="Distortion, pitch, speaker similarity and quality of converted speech.",

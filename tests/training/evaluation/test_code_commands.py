@@ -93,6 +93,34 @@ def test_reconstructions_stand_beside_principal_components(
     assert Picture.open(sheet).width > 3 * 64
 
 
+def test_wider_codes_bring_pictures_nearer_and_a_sweep_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("matplotlib")
+    data, chart = write_idx(tmp_path, 80), tmp_path / "curve.png"
+    command = ["evaluate", "widths", "--data", str(data), "--out", str(tmp_path / "runs")]
+    command += [
+        "--latent",
+        "2",
+        "--latent",
+        "16",
+        "--steps",
+        "3",
+        "--height",
+        "16",
+        "--width",
+        "16",
+    ]
+    assert main([*command, "--chart", str(chart), "--json"]) == 0
+    two, many = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (two["latent"], many["latent"]) == (2, 16)
+    assert Picture.open(chart).width == 640
+    assert main([*command, "--chart", str(chart)]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert main(command) == 0  # the runs are there already
+    assert f"{two['psnr']:.2f}" in capsys.readouterr().out
+
+
 def test_sprites_are_disentangled_as_the_card_of_the_zoos_model_would_say(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -119,7 +119,7 @@ def reconstruction(
     card = next(iter(loaded.values())).card
     training, held = _read(data, by_folder=by_folder, height=card.height, width=card.width)
     width = components or card.latent_width
-    made = {f"PCA {width}": _principal(training, held, width)}
+    made = {f"PCA {width}": principal(training, held, width)}
     for name, model in loaded.items():
         pictures = [model.reconstruct(np.repeat(one[0][..., None], 3, axis=2)) for one in held]
         made[Path(name).stem] = np.stack(
@@ -160,9 +160,19 @@ def _read(
     return training.pixels, held.pixels
 
 
-def _principal(
+def principal(
     training: NDArray[np.uint8], held: NDArray[np.uint8], components: int
 ) -> NDArray[np.uint8]:
+    """Return what principal components of the one set make of the other.
+
+    Args:
+        training: uint8 (n, bands, height, width), that the components are taken from.
+        held: uint8 (m, bands, height, width).
+        components: How many.
+
+    Returns:
+        uint8, shaped as ``held``.
+    """
     from sklearn.decomposition import PCA
 
     flat = training.reshape(len(training), -1).astype(np.float64)
