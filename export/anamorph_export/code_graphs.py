@@ -148,7 +148,8 @@ class DetectorGraph(nn.Module):
         fitted = self.inlet(picture)
         code = self.network.encode(fitted)  # type: ignore[operator]
         made = self.network.decoder.show(code)  # type: ignore[operator, union-attr]
-        return _median((made - fitted).mean(1), self.median).abs()
+        each = _median((made - fitted).flatten(0, 1), self.median)  # (b * bands, height, width)
+        return each.abs().view_as(made).mean(1)
 
 
 def _median(plane: Tensor, side: int) -> Tensor:
@@ -284,5 +285,5 @@ def heat_port(name: str) -> Port:
         meaning="heat",
         axes=("batch", "height", "width"),
         minimum=0.0,
-        unit="error as a share of white",
+        unit="times the usual error",
     )

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from anamorph.card import Card, Gate, Latent, Metric, Provenance
 from anamorph.model_file import embed_card
+from anamorph.new_file import replacing
 from anamorph.picture import Picture
 from anamorph_export import gate
 from anamorph_export.code_graphs import (
@@ -27,7 +29,7 @@ from anamorph_export.code_graphs import (
     chances_port,
     code_port,
 )
-from anamorph_export.deploying import HOLDOUT, Identity, Report, check_final, write_model
+from anamorph_export.deploying import HOLDOUT, Identity, Report, check_final
 from anamorph_export.exporting import MINIMUM_ONNXRUNTIME, to_onnx
 from anamorph_export.gate import Finding, Floats, GateError, Joined
 from anamorph_export.graphs import picture_port
@@ -118,9 +120,22 @@ def deploy_codes(
         for role, (data, _) in gated.items():
             card = replace(drafts[role], metrics=metrics)
             files[role], drafts[role] = check_final(embed_card(data, card), folder, report)
-    for role in _ROLES:
-        write_model(targets[role], files[role], force=force)
+    _write_both(targets, files, force=force)
     return drafts["encoder"]
+
+
+def _write_both(targets: dict[str, Path], files: dict[str, bytes], *, force: bool) -> None:
+    """Write all files under temporary names before any takes its own.
+
+    Raises:
+        OutputError: A target is refused, or the disk is.
+    """
+    targets["encoder"].parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        for role in _ROLES:
+            descriptor = stack.enter_context(replacing(targets[role], force=force))
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(files[role])
 
 
 def code_files(target: Path) -> dict[str, Path]:

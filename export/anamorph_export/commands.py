@@ -207,22 +207,24 @@ def _deploy_codes(
         "report": place.report,
     }
     network, output = trained.network, place.output
+    config = trained.provenance.config
     tuning = Tuning(false_positives=false_positives)
+    if config.get("equal_energy") and task != "outliers":
+        raise InputError(
+            f"{place.run}: its pictures lost their energy; give --task outliers, or train without "
+            "--equal-energy"
+        )
     if task == "detect":
         learnt = read_learnt_pictures(place.run)
         return deploy_detector(network, output, learnt=learnt, tuning=tuning, **shared), output
-    known, config = read_codes(place.run), trained.provenance.config
+    known = read_codes(place.run, steps=trained.provenance.steps)
     if task == "outliers":
         noise = config["noise"] if config["likelihood"] == "gaussian" else 0.0
         card = deploy_outlier_finder(
             network, output, known=known, noise=noise, tuning=tuning, **shared
         )
         return card, output
-    if config.get("equal_energy"):
-        raise InputError(
-            f"{place.run}: its pictures lost their energy; give --task outliers, or train without "
-            "--equal-energy"
-        )
+    _model_name(output.stem)
     files = code_files(output)
     for file in files.values():
         check_target(file, force=place.force)

@@ -213,9 +213,10 @@ def calibrate(normal: NDArray[Any], false_positives: float) -> Calibration:
         normal: Values of normal data, float (n,).
         false_positives: Share of them above the threshold.
     """
+    threshold = float(f"{np.quantile(normal, 1 - false_positives):.6g}")
     return Calibration(
-        threshold=float(f"{np.quantile(normal, 1 - false_positives):.6g}"),
-        false_positive_rate=false_positives,
+        threshold=threshold,
+        false_positive_rate=round(float((normal > threshold).mean()), 6),
         quantiles={f"{q:g}": float(f"{np.quantile(normal, q):.6g}") for q in _QUANTILES},
     )
 

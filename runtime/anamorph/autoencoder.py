@@ -1,6 +1,7 @@
 """Turn pictures into codes of a few numbers and back, and see what lies between."""
 
 import os
+import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -109,7 +110,7 @@ class Autoencoder(LoadedModel):
         Raises:
             InputError: They are no such codes.
         """
-        rows = self._checked(codes)
+        rows = self.checked(codes)
         pictures = []
         for first in range(0, len(rows), _AT_ONCE):
             planes = self._decoder.run_named({"code": rows[first : first + _AT_ONCE]})["picture"]
@@ -146,7 +147,7 @@ class Autoencoder(LoadedModel):
                 f"dim {dim}: {self.origin} has latents 0 to {self.latent_width - 1}; give one of "
                 "them"
             )
-        rows = np.repeat(self._checked(code)[:1], max(steps, 1), axis=0)
+        rows = np.repeat(self.checked(code)[:1], max(steps, 1), axis=0)
         rows[:, dim] = self._places(dim, np.linspace(low, high, max(steps, 1)))
         return self.decode(rows)
 
@@ -162,7 +163,7 @@ class Autoencoder(LoadedModel):
             InputError: They are no such codes.
         """
         share = np.linspace(0, 1, max(steps, 1), dtype=np.float32)[:, None]
-        begin, end = self._checked(first)[:1], self._checked(second)[:1]
+        begin, end = self.checked(first)[:1], self.checked(second)[:1]
         return self.decode(begin + share * (end - begin))
 
     def sample(self, count: int, *, seed: int = 0) -> list[Picture]:
@@ -215,10 +216,15 @@ class Autoencoder(LoadedModel):
             return places
         return self.latents[dim].mean + self.latents[dim].deviation * places
 
-    def _checked(self, codes: ArrayLike) -> Codes:
+    def checked(self, codes: ArrayLike) -> Codes:
+        """Return codes as float32 (n, latent).
+
+        Raises:
+            InputError: They are no codes of this model.
+        """
         try:
             rows = np.atleast_2d(np.asarray(codes, np.float32))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InputError("a code holds what is no number; give an array of floats") from None
         if rows.ndim != 2 or rows.shape[1] != self.latent_width or not len(rows):
             raise InputError(
@@ -242,7 +248,7 @@ def load_codes(data: Any, origin: str) -> Codes:
     """
     try:
         codes = np.load(data, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{origin}: is no .npy file of codes ({error})") from None
     if not isinstance(codes, np.ndarray) or codes.dtype.kind not in "fiu":
         raise InputError(f"{origin}: holds no numbers; give what `anamorph reconstruct` wrote")

@@ -58,15 +58,16 @@ def plan(
             jobs += _folder_jobs(given, root, mark=mark, suffixes=suffixes, suffix=suffix)
         else:
             jobs.append(_file_job(given, root, mark=mark, suffix=suffix))
-    if output is not None and _names_a_file(output):
+    if output is not None and names_a_file(output):
         if len(inputs) > 1 or inputs[0].is_dir():
             raise UsageError(f"-o {output}: names one file for several inputs; give a folder")
         return [Job(inputs[0], Path(output))]
-    _refuse_collisions(jobs)
+    refuse_collisions(jobs)
     return jobs
 
 
-def _names_a_file(output: str) -> bool:
+def names_a_file(output: str) -> bool:
+    """Tell whether an output is the name of a file, and not of a folder."""
     path = Path(output)
     return bool(path.suffix) and not output.endswith(("/", os.sep)) and not path.is_dir()
 
@@ -124,7 +125,12 @@ def _raise(error: OSError) -> None:
     raise InputError(f"{error.filename}: {error.strerror}; check its permissions")
 
 
-def _refuse_collisions(jobs: Sequence[Job]) -> None:
+def refuse_collisions(jobs: Sequence[Job]) -> None:
+    """Refuse two inputs that would be written to one output.
+
+    Raises:
+        InputError: There are such.
+    """
     writers: dict[Path, Path] = {}
     for job in jobs:
         first = writers.setdefault(job.target, job.source)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anamorph.errors import InputError
+from anamorph.errors import InputError, ModelFileError
 from anamorph.loaded_model import LoadedModel
 from anamorph.picture import Picture
 from anamorph.picture_planes import to_planes
@@ -22,6 +22,10 @@ _COLOURS: Final = np.array(
     [(0, 0, 0), (60, 20, 130), (200, 40, 80), (250, 170, 30), (255, 255, 220)]
 )
 _FULL: Final = 2.0  # times the threshold at which the colour is the last one
+
+
+def _finite(found: dict[str, NDArray[np.float32]]) -> bool:
+    return all(bool(np.isfinite(value).all()) for value in found.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +123,12 @@ class Detector(LoadedModel):
                 raise InputError(f"threshold {value}: give a finite number")
         planes = to_planes(picture)
         found = self._graph.run_named({"picture": planes})
+        shapes = (found["heat"].shape, found["score"].shape)
+        if shapes != ((1, *planes.shape[2:]), (1,)) or not _finite(found):
+            raise ModelFileError(
+                f"{self.origin}: made heat and score of {shapes} or values that are no numbers; "
+                "check it with: anamorph check"
+            )
         return Detection(
             picture=np.rint(planes[0].transpose(1, 2, 0) * 255).astype(np.uint8),
             heat=found["heat"][0],

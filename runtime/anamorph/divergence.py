@@ -174,13 +174,15 @@ class Gaussian:
 
     def entropy(self, unit: Unit = "bits") -> float:
         """Return the differential entropy, which may be negative."""
-        return 0.5 * math.log(2 * math.pi * math.e * self.deviation**2) / _UNITS[unit]
+        nats = 0.5 * math.log(2 * math.pi * math.e) + math.log(self.deviation)
+        return nats / _UNITS[unit]
 
     def kl_divergence(self, other: "Gaussian", unit: Unit = "bits") -> float:
-        """Return KL(self || other) in closed form."""
+        """Return KL(self || other) in closed form; infinite where it is beyond all numbers."""
         ratio = self.deviation / other.deviation
         away = (self.mean - other.mean) / other.deviation
-        return max(0.0, 0.5 * (ratio**2 + away**2 - 1) - math.log(ratio)) / _UNITS[unit]
+        logarithm = math.log(self.deviation) - math.log(other.deviation)
+        return max(0.0, 0.5 * (ratio * ratio + away * away - 1) - logarithm) / _UNITS[unit]
 
     def jensen_shannon(self, other: "Gaussian", unit: Unit = "bits") -> float:
         """Return the Jensen-Shannon divergence, by the trapezoidal rule: there is no closed form.
@@ -215,9 +217,13 @@ def binomial(trials: int, p: float) -> Probabilities:
         InputError: The chance is none.
     """
     _check_chance(p)
-    ways = np.array([math.comb(trials, k) for k in range(trials + 1)], np.float64)
+    if p in (0, 1):
+        certain: Probabilities = np.eye(trials + 1)[round(p * trials)]
+        return certain
     k = np.arange(trials + 1)
-    chances: Probabilities = ways * p**k * (1 - p) ** (trials - k)
+    steps = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, trials + 1)))])  # log of k!
+    ways = steps[-1] - steps - steps[::-1]
+    chances: Probabilities = np.exp(ways + k * math.log(p) + (trials - k) * math.log1p(-p))
     return chances
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from anamorph import download, manifest
 from anamorph.errors import InputError, ModelFileError, ModelNotFoundError
-from anamorph.family import find_family
+from anamorph.family import check_digest, find_family
 from anamorph.model_file import check_file, read_model
 from anamorph.session import open_session
 
@@ -66,6 +66,7 @@ def load(name: str | os.PathLike[str], *, device: str = "auto", threads: int | N
     if roles != (model.card.role,):
         files = find_family(name, path, roles, resolve=resolve)
         models = [read_model(files[role]) for role in roles]
+        check_digest([one.card for one in models], model.origin)
     else:
         models = [model]
     sessions = [open_session(one, device=device, threads=threads) for one in models]

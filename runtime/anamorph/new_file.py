@@ -56,6 +56,19 @@ def replacing(target: Path, *, force: bool) -> Iterator[int]:
         temporary.unlink(missing_ok=True)
 
 
+def write_whole(target: Path, data: bytes, *, force: bool) -> None:
+    """Write a file that is there whole or not at all.
+
+    Raises:
+        OutputError: The folder cannot be written, the disk is full, or the target exists.
+    """
+    with (
+        replacing(target, force=force) as descriptor,
+        open(descriptor, "wb", closefd=False) as file,
+    ):
+        file.write(data)
+
+
 def hidden_sibling(target: Path, suffix: str) -> Path:
     """Return a name beside ``target`` that nobody else uses."""
     return target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}{suffix}")

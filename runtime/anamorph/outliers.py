@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anamorph.card import Calibration
-from anamorph.errors import InputError
+from anamorph.errors import InputError, ModelFileError
 from anamorph.loaded_model import LoadedModel
 from anamorph.picture import Picture
 from anamorph.picture_planes import to_planes
@@ -59,6 +59,17 @@ class OutlierFinder(LoadedModel):
         """What the model can tell outliers by, the best first."""
         return tuple(port.name for port in self.card.outputs)
 
+    def check_score(self, name: str) -> None:
+        """Refuse a score that the model does not have.
+
+        Raises:
+            InputError: It has no such score.
+        """
+        if name not in self.scores:
+            raise InputError(
+                f"score {name!r}: {self.origin} has {', '.join(self.scores)}; give one of them"
+            )
+
     def measure(
         self,
         picture: "str | os.PathLike[str] | bytes | Picture | PillowImage | np.ndarray",
@@ -77,11 +88,13 @@ class OutlierFinder(LoadedModel):
         """
         chosen = tuple(by) or self.scores[:1]
         for name in chosen:
-            if name not in self.scores:
-                raise InputError(
-                    f"score {name!r}: {self.origin} has {', '.join(self.scores)}; give one of them"
-                )
+            self.check_score(name)
         found = self._graph.run_named({"picture": to_planes(picture)})
+        if any(value.shape != (1,) or not np.isfinite(value[0]) for value in found.values()):
+            raise ModelFileError(
+                f"{self.origin}: made scores that are no numbers, or not one for one picture; "
+                "check it with: anamorph check"
+            )
         scores = {name: float(value[0]) for name, value in found.items()}
         ranks = {name: _rank(scores[name], self.card.calibrations[name]) for name in chosen}
         strangest = max(ranks, key=lambda name: ranks[name])

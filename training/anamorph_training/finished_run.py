@@ -80,20 +80,31 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def read_codes(folder: Path) -> KnownCodes:
+def read_codes(folder: Path, *, steps: int) -> KnownCodes:
     """Read the codes that a run of an autoencoder or VAE kept.
 
+    Args:
+        folder: Of the run.
+        steps: Of the checkpoint that they must belong to.
+
     Raises:
-        InputError: There are none, or they are damaged.
+        InputError: There are none, they are damaged, or of another checkpoint.
     """
     file = folder / CODES_FILE
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            return KnownCodes(arrays["mean"], arrays.get("log_variance"))
+            found = KnownCodes(arrays["mean"], arrays.get("log_variance"))
+            step = int(arrays["step"])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{file}: cannot be read ({error}); continue the run to its next checkpoint"
         ) from None
+    if step != steps:
+        raise InputError(
+            f"{file}: is of step {step}, the checkpoint of step {steps}; continue the run to its "
+            "next checkpoint"
+        )
+    return found
 
 
 def read_held_pictures(folder: Path) -> list[NDArray[np.uint8]]:

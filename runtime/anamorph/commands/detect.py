@@ -1,6 +1,6 @@
 """`anamorph detect`: find what is not normal in pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,9 +10,9 @@ from cyclopts import Parameter
 from anamorph import batch
 from anamorph.commands.progress import locate
 from anamorph.commands.running import Outcome, Switch, attempt, check_places, run_all
-from anamorph.errors import UsageError
+from anamorph.errors import InputError, UsageError
 from anamorph.new_file import check_target
-from anamorph.picture_format import SUFFIXES
+from anamorph.picture_format import SUFFIXES, format_for
 from anamorph.providers import Device
 
 _HEAT = "-heat"
@@ -75,17 +75,20 @@ def detect(
         output=output,
         mark=_HEAT,
         suffixes=SUFFIXES,
-        suffix=".png" if output is None or not Path(output).suffix else None,
+        suffix=None if output is not None and batch.names_a_file(output) else ".png",
     )
+    check_masks(jobs)
 
     def work(
         source: Path | bytes, target: Path, progress: Callable[[float], None] | None
     ) -> dict[str, Any]:
         mask = mask_file(target)
-        for file in (target, mask):
-            check_target(file, force=force)
+        format_for(target)
+        check_target(target, force=force)
+        # A mask without its heat map is what an interrupted run left.
+        check_target(mask, force=force or skip_existing)
         found = detector.detect(source, threshold=threshold, heat_threshold=heat_threshold)
-        found.mask_picture().save(mask, force=force)
+        found.mask_picture().save(mask, force=force or skip_existing)
         found.heat_picture().save(target, force=force)
         return {
             "mask": str(mask),
@@ -112,6 +115,23 @@ def detect(
         what="pictures",
         json=json,
     )
+
+
+def check_masks(jobs: Sequence[batch.Job]) -> None:
+    """Refuse jobs whose masks would take the place of an input or of another output.
+
+    Raises:
+        InputError: Some would.
+    """
+    taken = {job.source.resolve() for job in jobs} | {job.target.resolve() for job in jobs}
+    for job in jobs:
+        mask = mask_file(job.target)
+        if mask.resolve() in taken:
+            raise InputError(
+                f"{mask}: would be the mask of {job.source}, but is an input or an output itself; "
+                "give another folder with -o, or rename one"
+            )
+        taken.add(mask.resolve())
 
 
 def mask_file(heat: Path) -> Path:

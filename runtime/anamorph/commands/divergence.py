@@ -1,6 +1,5 @@
 """`anamorph divergence`: how far one distribution is from another."""
 
-import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -12,7 +11,7 @@ from anamorph import divergence as measures
 from anamorph.commands.running import Switch, made_folder
 from anamorph.divergence import Family, Probabilities, Unit
 from anamorph.errors import InputError, OutputError, UsageError
-from anamorph.new_file import check_target, replacing
+from anamorph.new_file import check_target, write_whole
 
 FamilyName = Literal["binomial", "two-level", "geometric"]
 FAMILIES: Final = ("binomial", "two-level", "geometric")
@@ -55,6 +54,8 @@ def divergence(
         "kl_expected_observed": measures.kl_divergence(second, first, unit),
         "jensen_shannon": measures.jensen_shannon(first, second, unit),
     }
+    if not fit and (split is not None or reverse):
+        raise UsageError("--split and --reverse are for a family; give --fit")
     nearest = None
     if fit:
         family = make_family(fit, len(first), split)
@@ -126,5 +127,4 @@ def _write(target: Path, drawn: str, *, force: bool) -> None:
         raise OutputError(f"{target}: is drawn as SVG; give a name that ends in .svg")
     with made_folder(target):
         check_target(target, force=force)
-        with replacing(target, force=force) as descriptor:
-            os.write(descriptor, drawn.encode())
+        write_whole(target, drawn.encode(), force=force)

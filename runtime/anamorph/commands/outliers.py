@@ -11,9 +11,9 @@ from cyclopts import Parameter
 
 from anamorph.commands.progress import Progress, locate
 from anamorph.commands.running import Switch, made_folder, readable
-from anamorph.errors import InputError, UsageError
+from anamorph.errors import AnamorphError, InputError, OutputError, UsageError
 from anamorph.new_file import check_target
-from anamorph.picture_format import SUFFIXES
+from anamorph.picture_format import SUFFIXES, format_for
 from anamorph.providers import Device
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from anamorph.picture import Picture
 
 _COLUMNS = 8
+_MOST = 10_000
 _SIDE = 128  # pixels of a picture on the sheet
 
 Score = Literal["neighbours", "density", "mahalanobis", "elbo"]
@@ -62,11 +63,15 @@ def outliers(
         force: Replace a sheet that exists.
         json: Print one JSON object for every picture, the strangest first.
     """
-    if top < 1:
-        raise UsageError(f"--top {top}: give 1 or more")
+    if not 1 <= top <= _MOST:
+        raise UsageError(f"--top {top}: give 1 to {_MOST:,}")
     files = find(inputs)
-    if output is not None and output.parent.is_dir():
-        check_target(output, force=force)
+    if output is not None:
+        format_for(output)
+        if output.resolve() in {file.resolve() for file in files}:
+            raise OutputError(f"{output}: is an input itself, which is kept; choose another -o")
+        if output.parent.is_dir():
+            check_target(output, force=force)
 
     from anamorph.loading import load_outlier_finder
 
@@ -100,7 +105,7 @@ def find(inputs: Sequence[Path]) -> list[Path]:
     for given in inputs:
         if given.is_dir():
             inside = [f for f in given.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file()]
-            found = sorted(f for f in inside if not f.name.startswith("."))
+            found = sorted(f for f in inside if not _hidden(f.relative_to(given)))
             if not found:
                 raise InputError(f"{given}: holds no pictures; give a folder of pictures")
             files += found
@@ -111,19 +116,23 @@ def find(inputs: Sequence[Path]) -> list[Path]:
     return files
 
 
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
 def rank(finder: "OutlierFinder", files: Sequence[Path], score: Sequence[str]) -> list[Ranked]:
     """Measure pictures, and return them with the strangest first; bad files come last."""
+    for name in score:
+        finder.check_score(name)
     ranked = []
     with Progress(total=len(files), what=f"{finder.origin} on {finder.device}") as progress:
         for number, path in enumerate(files):
             progress.start(number, path.name)
             try:
                 ranked.append(Ranked(path, finder.measure(path, by=score)))
-            except InputError as error:
-                if not score or all(name in finder.scores for name in score):
-                    ranked.append(Ranked(path, None, readable(str(error))))
-                    continue
-                raise
+            except (AnamorphError, OSError, MemoryError) as error:
+                reason = " ".join(str(error).split()) or "out of memory; try a smaller picture"
+                ranked.append(Ranked(path, None, readable(reason)))
     return sorted(ranked, key=lambda one: -one.found.strangeness if one.found else float("inf"))
 
 

@@ -1,7 +1,6 @@
 """`anamorph reconstruct`: turn pictures into codes, and codes into pictures."""
 
 import io
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from anamorph import batch
 from anamorph.commands.progress import locate
 from anamorph.commands.running import Outcome, Switch, attempt, check_places, run_all
 from anamorph.errors import UsageError
-from anamorph.new_file import check_target, replacing
+from anamorph.new_file import check_target, write_whole
 from anamorph.picture_format import SUFFIXES
 from anamorph.providers import Device
 
@@ -64,6 +63,9 @@ def reconstruct(
     if "-" in inputs:
         raise UsageError("reconstruct reads files and folders, no standard input; name a file")
     check_places(inputs, output, what="picture", json=json)
+    named = Path(output or "").suffix.lower()
+    if (to == "code" and named in SUFFIXES) or (to == "picture" and named == _CODE_SUFFIX):
+        raise UsageError(f"-o {output}: its suffix contradicts --to {to}; drop one")
     kind = to or ("code" if output and output.endswith(_CODE_SUFFIX) else "picture")
 
     from anamorph.loading import load_autoencoder
@@ -76,7 +78,9 @@ def reconstruct(
         suffixes=SUFFIXES | {_CODE_SUFFIX},
         suffix=_CODE_SUFFIX if kind == "code" else None,
     )
-    jobs = [_as_picture(job) if kind == "picture" else job for job in jobs]
+    if kind == "picture":
+        jobs = [_as_picture(job) for job in jobs]
+        batch.refuse_collisions(jobs)
 
     def work(
         source: Path | bytes, target: Path, progress: Callable[[float], None] | None
@@ -117,14 +121,12 @@ def _convert(
 ) -> None:
     import numpy as np
 
-    from anamorph.autoencoder import load_codes
+    from anamorph.commands.traverse import read_code
 
-    is_code = source.suffix.lower() == _CODE_SUFFIX
-    codes = load_codes(source, str(source)) if is_code else autoencoder.encode(source)
+    codes = np.asarray(read_code(autoencoder, source), np.float32)
     if kind == "picture":
         autoencoder.decode(codes)[0].save(target, force=force)
         return
     buffer = io.BytesIO()
     np.save(buffer, codes, allow_pickle=False)
-    with replacing(target, force=force) as descriptor:
-        os.write(descriptor, buffer.getvalue())
+    write_whole(target, buffer.getvalue(), force=force)

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from anamorph.commands.progress import locate
 from anamorph.commands.running import Switch, made_folder
-from anamorph.errors import InputError, UsageError
+from anamorph.errors import InputError, OutputError, UsageError
 from anamorph.new_file import check_target
 from anamorph.providers import Device
 
@@ -65,7 +65,10 @@ def traverse(
     from anamorph.picture_format import format_for
     from anamorph.picture_sheet import ANIMATED, make_sheet, save_animation
 
-    check_target(target, force=force) if target.parent.is_dir() else None
+    if target.resolve() in {one.resolve() for one in (picture, to_image) if one}:
+        raise OutputError(f"{target}: is the input itself, which is kept; choose another -o")
+    if target.parent.is_dir():
+        check_target(target, force=force)
     format_for(target)
     autoencoder = load_autoencoder(locate(model), device=device, threads=threads)
     rows = _rows(autoencoder, picture, to_image, dim, low=low, high=high, steps=steps)
@@ -117,5 +120,5 @@ def read_code(autoencoder: "Autoencoder", source: Path) -> "list[float]":
     codes = load_codes(source, str(source))
     if codes.ndim != 1:
         raise InputError(f"{source}: holds {len(codes)} codes; give a file of one")
-    one: list[float] = codes.tolist()
+    one: list[float] = autoencoder.checked(codes)[0].tolist()
     return one

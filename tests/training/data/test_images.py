@@ -27,6 +27,7 @@ class Choice:
     width: int = 16
     colour: Any = "grey"
     equal_energy: bool = False
+    likelihood: Any = "gaussian"
     batch: int = 6
     latent: int = 3
     flip: bool = False
@@ -118,6 +119,7 @@ def test_colour_pictures_keep_their_colours(tmp_path: Path) -> None:
         ({"data": Path("sprites")}, "drawn grey, 64 x 64"),
         ({"data": Path("nowhere")}, "no such folder"),
         ({"by_folder": True}, "lie in one folder"),
+        ({"equal_energy": True, "likelihood": "bernoulli"}, "give --likelihood gaussian"),
     ],
 )
 def test_what_cannot_be_used_is_refused(

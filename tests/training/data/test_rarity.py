@@ -12,6 +12,7 @@ from anamorph_training.data.bias import check_labels, make_biased
 from anamorph_training.data.corruption import add_coarse_noise
 from anamorph_training.data.images import ArrayStack, TrainingSprites
 from anamorph_training.data.rarity import Rarity, check_countable, encode_all, rarity
+from anamorph_training.networks.autoencoder import Size
 
 
 def test_rare_codes_are_drawn_more_often_and_alpha_evens_that_out() -> None:
@@ -42,6 +43,8 @@ def test_chances_begin_even_and_survive_a_checkpoint() -> None:
 
 def test_all_codes_come_in_order() -> None:
     class Mean(torch.nn.Module):
+        size = Size(bands=1, height=8, width=8, channels=1, hidden=0)
+
         def encode(self, picture: torch.Tensor) -> torch.Tensor:
             return picture.flatten(1).mean(1, keepdim=True)
 

@@ -74,8 +74,7 @@ def draw_batch(step: int, stack: Stack, choice: Choice, weights: Tensor | None =
         indices = np.searchsorted(sums, generator.random(choice.batch) * sums[-1], side="right")
     pixels = _augment(stack.take(indices), generator, choice)
     noise = generator.standard_normal((choice.batch, choice.latent), np.float32)
-    picture = to_float(pixels)
-    picture = equalise(picture) if choice.equal_energy else picture
+    picture = prepare(pixels, equal_energy=choice.equal_energy)
     return Drawn(picture, torch.from_numpy(noise), indices)
 
 
@@ -96,6 +95,12 @@ def _augment(
         for one, (top, left) in zip(padded, moves, strict=True)
     ]
     return np.stack(moved)
+
+
+def prepare(pixels: NDArray[np.uint8], *, equal_energy: bool) -> Tensor:
+    """Return uint8 pictures as a network takes them: float32, of the same energy if it is so."""
+    picture = to_float(pixels)
+    return equalise(picture) if equal_energy else picture
 
 
 def to_float(pixels: NDArray[np.uint8]) -> Tensor:

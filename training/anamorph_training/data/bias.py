@@ -109,7 +109,7 @@ def make_biased(data: Path, part: Part, form: Format, *, share: float, seed: int
     """
     generator = np.random.default_rng([seed, len(part)])
     if is_sprites(data):
-        return _sprites(generator, _SPRITES[part], share)
+        return _sprites(generator, _SPRITES[part], share, odd=part == "test")
     found = read_parts(data)[part]
     pixels = fit(found.pixels.repeat(3, axis=1), form)
     rare = _choose(generator, len(pixels), share)
@@ -123,9 +123,10 @@ def _choose(generator: np.random.Generator, count: int, share: float) -> NDArray
     return rare
 
 
-def _sprites(generator: np.random.Generator, count: int, share: float) -> Biased:
+def _sprites(generator: np.random.Generator, count: int, share: float, *, odd: bool) -> Biased:
     sprites = Sprites()
     factors = np.stack([generator.integers(size, size=count) for size in SIZES], axis=1)
+    factors[:, 4] = factors[:, 4] // 2 * 2 + odd  # so that no picture is in both parts
     rare = _choose(generator, count, share)
     half = SIZES[3] // 2
     factors[:, 3] = factors[:, 3] % half + np.where(rare, half, 0)

@@ -23,10 +23,11 @@ from anamorph_training.data.sprites import SIDE, Sprites
 from anamorph_training.data.tables import Labelled, Part, read_parts
 from anamorph_training.networks.autoencoder import count_levels
 from anamorph_training.networks.resampling import resample, to_grey
-from anamorph_training.options import Colour
+from anamorph_training.options import Colour, Likelihood
 
 Pixels = NDArray[np.uint8]
 _SPRITES: Final = "sprites"
+_AT_ONCE: Final = 256
 _EVERY: Final = 5
 _EVERY_SPRITE: Final = 1009
 _MOST_HELD: Final = 256  # kept with a run and measured while it trains
@@ -72,6 +73,14 @@ class Choice(Protocol):
     @property
     def colour(self) -> Colour:
         """Of the pictures."""
+
+    @property
+    def equal_energy(self) -> bool:
+        """Bring all pictures to the same energy."""
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """How pixels deviate."""
 
 
 class Stack(Protocol):
@@ -155,6 +164,8 @@ def check_format(choice: Choice) -> None:
         count_levels(choice.height, choice.width)
     except ValueError as error:
         raise InputError(f"--height, --width: {error}") from None
+    if choice.equal_energy and choice.likelihood != "gaussian":
+        raise InputError("--equal-energy: pictures are then no coins; give --likelihood gaussian")
     size = (choice.height, choice.width, choice.colour)
     if is_sprites(choice.data) and size != (SIDE, SIDE, "grey"):
         raise InputError(
@@ -248,7 +259,12 @@ def _chosen(part: Labelled, choice: Choice) -> Labelled:
 
 
 def _fitted(part: Labelled, choice: Choice) -> Labelled:
-    return Labelled(fit(part.pixels.repeat(3, axis=1), choice), part.labels)
+    size = (3 if choice.colour == "rgb" else 1, choice.height, choice.width)
+    pixels = np.empty((len(part), *size), np.uint8)
+    for first in range(0, len(part), _AT_ONCE):
+        chosen = slice(first, first + _AT_ONCE)
+        pixels[chosen] = fit(part.pixels[chosen].repeat(3, axis=1), choice)
+    return Labelled(pixels, part.labels)
 
 
 class Format(Protocol):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anamorph.errors import InputError
-from anamorph_training.data.batches import to_float
+from anamorph_training.data.batches import prepare
 from anamorph_training.data.images import Stack
 
 _BINS: Final = 10
@@ -72,10 +72,12 @@ def encode_all(network: nn.Module, stack: Stack, device: torch.device) -> NDArra
         stack: The data set.
         device: Where the network is.
     """
+    coder: Any = network
     codes = []
     for first in range(0, len(stack), _AT_ONCE):
-        picture = to_float(stack.take(np.arange(first, min(first + _AT_ONCE, len(stack)))))
-        codes.append(network.encode(picture.to(device)).cpu().numpy())  # type: ignore[operator]
+        chosen = np.arange(first, min(first + _AT_ONCE, len(stack)))
+        picture = prepare(stack.take(chosen), equal_energy=coder.size.equal_energy)
+        codes.append(coder.encode(picture.to(device)).cpu().numpy())
     return np.concatenate(codes)
 
 

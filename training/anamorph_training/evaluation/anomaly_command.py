@@ -25,7 +25,7 @@ from anamorph_training.options import Extent
 Detect = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], float]]
 """Turns uint8 (height, width, 3) into heat (height, width) and a score."""
 
-_MASK_SIDE = 128  # pixels that heat and masks are brought to, so that sizes weigh alike
+_MASK_SIDE = 128  # pixels that heat and masks are brought to; what is thinner than one may go
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,8 @@ def _principal(
         flat: NDArray[np.float64] = resample(to_grey(planes), *size).double().flatten().numpy()
         return flat
 
-    pca = PCA(components).fit(np.stack([shrink(one) for one in normal]))
+    bank = np.stack([shrink(one) for one in normal])
+    pca = PCA(min(components, len(bank))).fit(bank)
 
     def detect(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
         flat = shrink(pixels)[None]

@@ -144,6 +144,8 @@ class _Format:
     height: int
     width: int
     colour: str = "grey"
+    equal_energy: bool = False
+    likelihood: str = "gaussian"
     data_name: str = ""
     licence: str = ""
     only: tuple[int, ...] = ()

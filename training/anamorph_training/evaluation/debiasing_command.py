@@ -86,7 +86,7 @@ def judge(run: Path, data: Path) -> Judged:
     Raises:
         InputError: It is no run of debiasing_vae with a rare kind.
     """
-    from anamorph_training.data.batches import to_float
+    from anamorph_training.data.batches import prepare
     from anamorph_training.finished_run import read_run
     from anamorph_training.recipes.debiasing_vae import Config
 
@@ -98,7 +98,9 @@ def judge(run: Path, data: Path) -> Judged:
     network: Any = trained.network
     test = make_biased(data, "test", config, share=0.5, seed=config.seed)
     answers = [
-        network.classify(to_float(test.pixels[i : i + _AT_ONCE])).argmax(1).numpy()
+        network.classify(prepare(test.pixels[i : i + _AT_ONCE], equal_energy=config.equal_energy))
+        .argmax(1)
+        .numpy()
         for i in range(0, len(test.pixels), _AT_ONCE)
     ]
     right = np.concatenate(answers) == test.labels

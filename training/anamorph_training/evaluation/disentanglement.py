@@ -172,7 +172,7 @@ def dci(codes: Codes, factors: Factors, *, seed: int = 0) -> tuple[float, float,
     matrix. A latent's row has no entropy where it matters to one factor alone, a factor's column
     where it needs one latent alone. Informativeness is the trees' accuracy on new codes. Eastwood &
     Williams, "A Framework for the Quantitative Evaluation of Disentangled Representations", 2018;
-    random forests, as there.
+    extremely randomised trees, where the paper has random forests.
 
     Args:
         codes: Float (n, d).
@@ -245,7 +245,9 @@ def _classify(z: Codes, values: NDArray[np.int64]) -> float:
 def _entropy(matrix: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return the entropy of each row's shares, as a share of the greatest: (rows,)."""
     shares = (matrix + 1e-11) / (matrix + 1e-11).sum(1, keepdims=True)
-    entropy: NDArray[np.floating] = -(shares * np.log(shares)).sum(1) / np.log(matrix.shape[1])
+    entropy: NDArray[np.floating] = -(shares * np.log(shares)).sum(1) / np.log(
+        max(matrix.shape[1], 2)
+    )
     return entropy
 
 

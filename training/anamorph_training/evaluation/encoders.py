@@ -27,15 +27,16 @@ def find_encoder(name: str) -> Encode:
 
 
 def _of_run(folder: Path) -> Encode:
-    from anamorph_training.data.batches import to_float
+    from anamorph_training.data.batches import prepare
     from anamorph_training.finished_run import read_run
 
     network: Any = read_run(folder).network
+    equal = network.size.equal_energy
 
     @torch.inference_mode()
     def encode(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         parts = [
-            network.encode(to_float(pixels[i : i + _AT_ONCE])).numpy()
+            network.encode(prepare(pixels[i : i + _AT_ONCE], equal_energy=equal)).numpy()
             for i in range(0, len(pixels), _AT_ONCE)
         ]
         return np.concatenate(parts)

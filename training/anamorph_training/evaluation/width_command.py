@@ -1,7 +1,6 @@
 """`anamorph evaluate widths`: how near pictures come back, by the width of the latent space."""
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ import msgspec
 import torch
 from cyclopts import Parameter
 
-from anamorph.new_file import check_target, replacing
+from anamorph.new_file import check_target, write_whole
 from anamorph_training.bench.drawing import load_figure
 from anamorph_training.evaluation.table import aligned
 from anamorph_training.options import Positive
@@ -143,5 +142,4 @@ def draw(path: Path, points: Sequence[Point], recipe: str, *, force: bool) -> No
     axes.legend(frameon=False)
     content = io.BytesIO()
     figure.savefig(content, format="png", metadata={"Software": None})
-    with replacing(path, force=force) as descriptor:
-        os.write(descriptor, content.getvalue())
+    write_whole(path, content.getvalue(), force=force)

@@ -111,6 +111,9 @@ class Watch(Protocol):
     def sample(self, step: int, run: Path) -> None:
         """Write the sheet of ``step`` steps into a run."""
 
+    def keep(self, step: int) -> None:
+        """Write what belongs beside the checkpoint of ``step`` steps."""
+
 
 @dataclass(frozen=True)
 class Diary:
@@ -155,6 +158,7 @@ class Diary:
         if step % self.choice.sample_every == 0 or last:
             self.watch.sample(step, self.keeper.run)
         if check or stopping:
+            self.watch.keep(step)
             self.keeper.save(step, self.parts, self.effort.spent)
         if stopping and not last:
             run = self.keeper.run
