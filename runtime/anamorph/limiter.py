@@ -13,6 +13,7 @@ _LOOK_AHEAD_SECONDS: Final = 0.005
 # Finer than ITU-R BS.1770-5 annex 2 has it: 4 points from 16 samples miss 1 dB of resampled noise.
 _PHASES: Final = 8  # points from one sample to the next, its own included
 _HALF_TAPS: Final = 16  # samples on each side that a point between two is worked out from
+_SPARE: Final = 2.0**-20  # by which sums in float32 may fall short, so that no peak slips through
 
 
 class Limiter:
@@ -34,7 +35,7 @@ class Limiter:
         self.delay = 2 * self.reach + _HALF_TAPS
         self._kernels = _between()
         window = np.hanning(2 * self.reach + 3)[1:-1]
-        self._window = (window / window.sum()).astype(np.float32)
+        self._window = (window / window.sum() * (1 + _SPARE)).astype(np.float32)
         # Silence before the first sample: every sample has its whole stretch.
         self._kept = np.zeros((channels, self.delay), np.float32)
 
@@ -60,7 +61,8 @@ class Limiter:
             return np.float32(1)
         wanted = self._ceiling / np.maximum(peak, self._ceiling)
         held = _least_around(wanted, self.reach)
-        gain: np.ndarray = np.convolve(held, self._window, mode="valid")
+        # What is taken away is smoothed, so that nothing taken away stays exactly nothing.
+        gain: np.ndarray = 1 - np.convolve(1 - held, self._window, mode="valid")
         return gain
 
     def _peaks(self, given: np.ndarray) -> np.ndarray:

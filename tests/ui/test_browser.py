@@ -104,7 +104,8 @@ def test_several_voices_become_a_zip(server: Running, tmp_path: Path) -> None:
         panel = open_tab(page, "Voice")
         panel.get_by_role("radio", name="flac").check()
         panel.get_by_role("button", name="Several files at once").click()
-        give(panel, SENTENCE, broken, number=-1)
+        several = panel.locator("input[type=file][multiple]")  # there once it is unfolded
+        several.set_input_files([str(SENTENCE), str(broken)])
         panel.get_by_role("button", name="Convert all").click()
         expect(panel.get_by_text("1 of 2 done.")).to_be_visible()
         expect(panel.get_by_text("broken.wav: is no recording")).to_be_visible()
