@@ -16,6 +16,7 @@ _RIGHT: Final = 12
 _TOP: Final = 28
 _BOTTOM: Final = 38
 _COLOURS: Final = ("#3b6fb6", "#d1702c")
+_LABEL: Final = 210  # pixels that the words beside the least take
 _TALLEST: Final = 3.0  # times the median of a curve that are shown
 
 
@@ -69,9 +70,9 @@ def draw_curve(fit: Fit, parameter: str = "p") -> str:
     parts.append(f'<line {below} stroke="{_COLOURS[1]}" stroke-dasharray="4 3"/>')
     parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{_COLOURS[1]}"/>')
     least = f"least {fit.divergence:.3f} {fit.unit} at {parameter} = {fit.parameter:.3f}"
-    anchor = "start" if x < _WIDTH / 2 else "end"
-    side = 9 if anchor == "start" else -9
-    parts.append(_text(x + side, max(y - 9, _TOP), least, anchor=anchor))
+    # Well above the least, where the curve has left room, and within the drawing.
+    middle = min(max(x, _LEFT + _LABEL / 2), _WIDTH - _RIGHT - _LABEL / 2)
+    parts.append(_text(middle, max(y - 42, _TOP + 10), least, anchor="middle"))
     parts += [_label(_x(place), f"{place:g}") for place in (0, 0.2, 0.4, 0.6, 0.8, 1)]
     return _svg(parts, f"divergence over {parameter}; {least}")
 

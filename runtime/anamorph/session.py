@@ -86,9 +86,9 @@ class Session:
             reason = _one_line(error)
             shapes = ", ".join(f"{name} {value.shape}" for name, value in inputs.items())
             if "alloc" in reason.lower() or "out of memory" in reason.lower():
-                cure = "shorter chunk"
-                if "picture" in inputs:
-                    cure = "smaller tile" if self.card.task == "upscale" else "smaller picture"
+                cures = {"upscale": "smaller tile", "convert": "shorter chunk"}
+                cures["vocode"] = cures["convert"]
+                cure = cures.get(self.card.task, "smaller picture")
                 raise InputError(
                     f"{self.origin}: not enough memory for {shapes}; use a {cure}"
                 ) from None
