@@ -1,16 +1,14 @@
 """Graphs of models with a code: any picture in, brought to the network's size inside the graph."""
 
-import math
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from anamorph.card import Port
+from anamorph_training.latent_losses import kl_per_latent, negative_log_likelihood
 from anamorph_training.networks.resampling import equalise, resample, to_grey
-
-_LOG_TWO_PI: Final = math.log(2 * math.pi)
 
 
 class Inlet(nn.Module):
@@ -252,14 +250,13 @@ class OutlierGraph(nn.Module):
     def _unlikely(self, picture: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
         """Return the negative evidence lower bound in nats, with the mean for its code."""
         made: Tensor = self.network.decoder(mean)  # type: ignore[operator]
-        if self.noise:
-            error = (made - picture) / self.noise
-            each = 0.5 * (error.square() + _LOG_TWO_PI) + math.log(self.noise)
-        else:
-            each = F.softplus(made) - made * picture
-        divergence = -0.5 * (1 + log_variance - mean.square() - log_variance.exp())
-        unlikely: Tensor = each.sum((1, 2, 3)) + divergence.sum(1)
-        return unlikely
+        distortion = negative_log_likelihood(
+            made,
+            picture,
+            likelihood="gaussian" if self.noise else "bernoulli",
+            noise=self.noise,
+        )
+        return distortion + kl_per_latent(mean, log_variance).sum(1)
 
 
 def code_port(name: str, meaning: str) -> Port:

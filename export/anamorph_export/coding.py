@@ -20,6 +20,7 @@ from anamorph.card import Card, Gate, Latent, Metric, Provenance
 from anamorph.model_file import embed_card
 from anamorph.new_file import replacing
 from anamorph.picture import Picture
+from anamorph.picture_planes import to_planes
 from anamorph_export import gate
 from anamorph_export.code_graphs import (
     ClassifierGraph,
@@ -36,6 +37,7 @@ from anamorph_export.graphs import picture_port
 from anamorph_export.pictures import natural_pictures, random_pictures
 from anamorph_export.simplifying import round_to_half
 from anamorph_training.finished_run import KnownCodes
+from anamorph_training.latent_losses import kl_per_latent
 
 # dB of PSNR above showing the mean of the held-out pictures, whatever comes in.
 LEAST_GAIN_DB: Final = 0.5
@@ -216,9 +218,8 @@ def check_files(
         source = folder / f"{number}.png"
         Picture(picture).save(source, force=True)
         made = model.reconstruct(source).pixels.astype(np.int16)
-        planes = picture.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
         with torch.no_grad():
-            (code,) = encoder(torch.from_numpy(planes))
+            (code,) = encoder(torch.from_numpy(to_planes(picture)))
             expected = DecoderGraph(network)(code)[0].numpy().transpose(1, 2, 0)
         worst = max(worst, int(np.abs(made - np.rint(expected * 255)).max()))
     if worst > 1:
@@ -293,8 +294,8 @@ def describe_latents(known: KnownCodes) -> tuple[Latent, ...]:
     """Say what each number of a code does over the pictures that were learnt from."""
     divergence = np.zeros(known.mean.shape[1])
     if known.log_variance is not None:
-        terms = 1 + known.log_variance - known.mean**2 - np.exp(known.log_variance)
-        divergence = np.maximum(-0.5 * terms.mean(0), 0)
+        posterior = (torch.from_numpy(one) for one in (known.mean, known.log_variance))
+        divergence = kl_per_latent(*posterior).mean(0).clamp(min=0).numpy()
     return tuple(
         Latent(mean=round(float(m), 4), deviation=round(float(s), 4), divergence=round(float(d), 4))
         for m, s, d in zip(known.mean.mean(0), known.mean.std(0), divergence, strict=True)
@@ -338,7 +339,7 @@ def _parts(
     ]
     code, picture = code_port("code", "code"), picture_port("picture")
     decoder = replace(card, role="decoder", inputs=(code,), outputs=(picture,), labels=())
-    real = [one.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255) for one in held[:2]]
+    real = [to_planes(one) for one in held[:2]]
     return {
         "encoder": Part(graph(network), graph(rounded), card, [*unseen_pictures(), *real], ranges),
         "decoder": Part(DecoderGraph(network), DecoderGraph(rounded), decoder, codes, (_UNIT,)),

@@ -16,7 +16,7 @@ from torch import nn
 from anamorph.card import Card, Provenance
 from anamorph.errors import InputError, OutputError
 from anamorph.model_file import embed_card
-from anamorph.new_file import cannot_write, replacing
+from anamorph.new_file import cannot_write, write_whole
 from anamorph_export import gate, upscaling
 from anamorph_export.exporting import MINIMUM_ONNXRUNTIME, to_onnx
 from anamorph_export.gate import Finding, GateError
@@ -252,11 +252,7 @@ def write_model(target: Path, data: bytes, *, force: bool) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(target, error) from None
-    with (
-        replacing(target, force=force) as descriptor,
-        open(descriptor, "wb", closefd=False) as file,
-    ):
-        file.write(data)
+    write_whole(target, data, force=force)
 
 
 def _unseen_pixels(card: Card) -> list[Pixels]:

@@ -16,6 +16,7 @@ from torch import nn
 from anamorph.card import Calibration, Card, Metric, Provenance
 from anamorph.errors import InputError
 from anamorph.model_file import embed_card
+from anamorph.picture_planes import to_planes
 from anamorph_export.code_graphs import DetectorGraph, OutlierGraph, heat_port, score_port
 from anamorph_export.coding import Part, Pixels, base_card, gate_part, unseen_pictures
 from anamorph_export.deploying import Identity, Report, check_final, write_model
@@ -120,7 +121,7 @@ def deploy_detector(
     )
     ranges = tuple(max(one.quantiles["1"], 1e-6) for one in calibrations.values())
     return _gate_and_write(
-        Part(graphs[0], graphs[1], card, [*unseen_pictures(), *map(_array, held[:2])], ranges),
+        Part(graphs[0], graphs[1], card, [*unseen_pictures(), *map(to_planes, held[:2])], ranges),
         target,
         check_quality=lambda file: check_blots(file, held),
         force=force,
@@ -198,7 +199,7 @@ def deploy_outlier_finder(
     )
     ranges = tuple(max(abs(one.quantiles["1"]), 1e-6) for one in calibrations.values())
     return _gate_and_write(
-        Part(graphs[0], graphs[1], card, [*unseen_pictures(), *map(_array, held[:2])], ranges),
+        Part(graphs[0], graphs[1], card, [*unseen_pictures(), *map(to_planes, held[:2])], ranges),
         target,
         check_quality=lambda file: check_foreign(file, held),
         force=force,
@@ -333,9 +334,4 @@ def _ask(graph: nn.Module, picture: Pixels) -> tuple[Floats, ...]:
 
 
 def _planes(picture: Pixels) -> torch.Tensor:
-    return torch.from_numpy(_array(picture))
-
-
-def _array(picture: Pixels) -> Floats:
-    planes = picture.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
-    return np.ascontiguousarray(planes)
+    return torch.from_numpy(to_planes(picture))

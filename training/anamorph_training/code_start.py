@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anamorph_training.data.batches import prepare
-from anamorph_training.data.images import Stack
+from anamorph_training.data.images import Stack, choose_evenly
 from anamorph_training.loop.learner import Learner
 from anamorph_training.networks.autoencoder import Size
 from anamorph_training.options import Colour, Likelihood
@@ -83,8 +83,9 @@ def begin(learner: Learner[Any], stack: Stack) -> None:
     network = learner.network
     if not network.size.linear:
         return
-    chosen = np.linspace(0, len(stack) - 1, min(_MOST, len(stack))).astype(np.int64)
-    picture = prepare(stack.take(chosen), equal_energy=network.size.equal_energy)
+    picture = prepare(
+        stack.take(choose_evenly(len(stack), _MOST)), equal_energy=network.size.equal_energy
+    )
     pixels = picture.flatten(1).numpy()
     down, middle = _components(pixels, network.latent)
     codes = (pixels - middle) @ down.T

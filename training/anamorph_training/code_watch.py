@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anamorph_training.data.batches import prepare
-from anamorph_training.data.images import Stack
+from anamorph_training.data.images import Stack, choose_evenly
 from anamorph_training.loop.journal import Journal, Progress
 from anamorph_training.sheets import write_sheet
 
@@ -62,7 +62,7 @@ class CodeWatch:
 
         These are codes of up to 10,000 pictures that are learnt from, evenly chosen.
         """
-        chosen = np.linspace(0, len(self.known) - 1, min(_CODES, len(self.known))).astype(np.int64)
+        chosen = choose_evenly(len(self.known), _CODES)
         parts: list[tuple[NDArray[np.float32], ...]] = []
         for first in range(0, len(chosen), _AT_ONCE):
             picture = self._prepare(self.known.take(chosen[first : first + _AT_ONCE]))

@@ -178,6 +178,11 @@ def hold_some(pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels[:: max(1, -(-len(pixels) // _MOST_HELD))]
 
 
+def choose_evenly(count: int, most: int) -> NDArray[np.int64]:
+    """Return the numbers of at most so many of a count of things, evenly chosen."""
+    return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
+
+
 def name_dataset(choice: Choice, digest: str, items: int) -> Dataset:
     """Return what is learnt from, as a card names it."""
     return Dataset(name=choice.data_name, licence=choice.licence, digest=digest, items=items)
@@ -314,6 +319,5 @@ def save_examples(run: Path, images: Images) -> None:
     folder.mkdir()
     for number, picture in enumerate(images.held):
         Picture(picture.transpose(1, 2, 0)).save(folder / f"{number:03}.png")
-    count = len(images.training)
-    chosen = np.linspace(0, count - 1, min(_MOST_HELD, count)).astype(np.int64)
+    chosen = choose_evenly(len(images.training), _MOST_HELD)
     save_array(run / LEARNT_FILE, images.training.take(chosen))
