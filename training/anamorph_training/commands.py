@@ -93,6 +93,11 @@ evaluate.command(
     help="What a classifier makes of a kind that was rare in training.",
 )
 evaluate.command(
+    "anamorph_training.evaluation.rarity_command:rarity",
+    name="rarity",
+    help="Which training pictures the density of codes calls rare, and what is drawn for it.",
+)
+evaluate.command(
     "anamorph_training.evaluation.width_command:widths",
     name="widths",
     help="How near pictures come back, by the width of the latent space: a curve.",

@@ -4,6 +4,7 @@ import json
 import re
 import zipfile
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,6 +79,20 @@ def read_run(folder: Path) -> Run:
         network=network.eval(),
         provenance=_read_provenance(folder),
     )
+
+
+def read_config(folder: Path, data: Path) -> Any:
+    """Return the configuration of a run of this family, as its recipe's ``Config``.
+
+    Args:
+        folder: Of the run.
+        data: What it learnt from; runs keep no path.
+
+    Raises:
+        InputError: The folder is no run.
+    """
+    recipe, settings = _read_config(folder)
+    return import_module(f"anamorph_training.recipes.{recipe}").Config(data=data, **settings)
 
 
 def read_codes(folder: Path, *, steps: int) -> KnownCodes:

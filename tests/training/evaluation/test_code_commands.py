@@ -156,9 +156,52 @@ def test_debiasing_is_judged_by_kind(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "0.05" in capsys.readouterr().out
 
 
+def test_what_the_density_calls_rare_is_told_and_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, run, sheet = write_idx(tmp_path, 200), tmp_path / "run", tmp_path / "sheet.png"
+    options = ["--latent", "2", "--channels", "2", "--hidden", "4", "--steps", "4", "--batch", "4"]
+    options += ["--classes", "4", "--height", "16", "--width", "16", "--no-tensorboard"]
+    train = ["train", "debiasing_vae", "--data", str(data), "--out", str(run), "--threads", "1"]
+    assert main([*train, *options, "--rare-share", "0.1", "--alpha", "0.001"]) == 0
+    capsys.readouterr()
+    command = ["evaluate", "rarity", str(run), "--data"]
+    assert main([*command, str(data), "--sheet", str(sheet), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["pictures"] == 180
+    assert 1 <= found["alike"] < 180
+    assert 0.1 < found["rarest_tenth"] <= 1
+    assert 0 < found["rare"] < 1
+    shown = Picture.open(sheet).pixels
+    block = 8 * (16 + 2)
+    assert shown.shape[1] == 3 * block + 2 * 4
+    alike, rarest, drawn = (shown[18:, i * (block + 4) :][:, :block] for i in range(3))
+    assert not np.array_equal(alike, rarest)
+    assert not np.array_equal(rarest, drawn)
+    assert main([*command, str(data)]) == 0
+    assert "worth as many alike" in capsys.readouterr().out
+    (tmp_path / "others").mkdir()
+    others = write_idx(tmp_path / "others", 80)
+    assert main([*command, str(others)]) == 1
+    assert f"{others}: is not what {run} learnt from" in capsys.readouterr().err
+
+
+def test_networks_without_a_density_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, run = write_idx(tmp_path, 80), tmp_path / "run"
+    train = ["train", "autoencoder", "--data", str(data), "--out", str(run), "--steps", "1"]
+    assert main([*train, "--height", "16", "--width", "16", "--no-tensorboard"]) == 0
+    assert main(["evaluate", "rarity", str(run), "--data", str(data)]) == 1
+    assert "is a run of autoencoder; give one of vae, beta_vae" in capsys.readouterr().err
+    assert main(["evaluate", "debiasing", str(run), "--data", str(data)]) == 1
+    assert "is no run of debiasing_vae" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["rarity", "--data", "sprites"], "no run given"),
         (["anomalies", "--data", "."], "no model given"),
         (["disentanglement"], "no model given"),
         (["reconstruction", "--data", "."], "no model given"),

@@ -1,6 +1,5 @@
 """`anamorph evaluate debiasing`: what a classifier makes of a kind that was rare in training."""
 
-import json as json_module
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -87,14 +86,12 @@ def judge(run: Path, data: Path) -> Judged:
         InputError: It is no run of debiasing_vae with a rare kind.
     """
     from anamorph_training.data.batches import prepare
-    from anamorph_training.finished_run import read_run
-    from anamorph_training.recipes.debiasing_vae import Config
+    from anamorph_training.finished_run import read_config, read_run
 
     trained = read_run(run)
-    settings = json_module.loads((run / "config.json").read_text(encoding="utf-8"))["config"]
-    if trained.recipe != "debiasing_vae" or not settings["rare_share"]:
+    config = read_config(run, data) if trained.recipe == "debiasing_vae" else None
+    if config is None or not config.rare_share:
         raise InputError(f"{run}: is no run of debiasing_vae with --rare-share; give one")
-    config = Config(data=data, **settings)
     network: Any = trained.network
     test = make_biased(data, "test", config, share=0.5, seed=config.seed)
     answers = [
