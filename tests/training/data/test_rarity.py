@@ -1,5 +1,6 @@
 """What few codes are alike is drawn more often; corruption stays inside the foreground."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +16,47 @@ from anamorph_training.data.rarity import Rarity, check_countable, encode_all, r
 from anamorph_training.networks.autoencoder import Size
 
 
+@dataclass(frozen=True)
+class Evenness:
+    alpha: float
+    most_often: float = 1e9
+
+
 def test_rare_codes_are_drawn_more_often_and_alpha_evens_that_out() -> None:
     codes = np.concatenate([np.zeros((98, 1)), np.full((2, 1), 5.0)])
-    weights = rarity(codes, 1e-6)
+    weights = rarity(codes, Evenness(1e-6))
     assert weights.sum() == pytest.approx(1)
     assert weights[98:].sum() == pytest.approx(0.5, abs=1e-3)  # as often as all the others
-    assert rarity(codes, 1e6) == pytest.approx(np.full(100, 0.01), rel=1e-4)
-    assert weights[99] > rarity(codes, 0.1)[99] > 0.01
+    assert rarity(codes, Evenness(1e6)) == pytest.approx(np.full(100, 0.01), rel=1e-4)
+    assert weights[99] > rarity(codes, Evenness(0.1))[99] > 0.01
 
 
 def test_rarity_multiplies_over_latents() -> None:
     generator = np.random.default_rng(0)
     codes = generator.integers(0, 3, (500, 2)).astype(float)
-    one, other = (rarity(codes[:, [i]], 0.01) for i in range(2))
+    one, other = (rarity(codes[:, [i]], Evenness(0.01)) for i in range(2))
     product = one * other
-    assert rarity(codes, 0.01) == pytest.approx(product / product.sum())
+    assert rarity(codes, Evenness(0.01)) == pytest.approx(product / product.sum())
+
+
+def test_no_picture_is_drawn_more_often_than_the_bound() -> None:
+    codes = np.concatenate([np.zeros((96, 1)), np.full((3, 1), 5.0), np.full((1, 1), 9.0)])
+    free = rarity(codes, Evenness(1e-6))
+    assert free[99] == pytest.approx(1 / 3, abs=1e-3)
+    bound = rarity(codes, Evenness(1e-6, most_often=8))
+    assert bound.sum() == pytest.approx(1)
+    assert bound[99] == pytest.approx(0.08)
+    assert bound[96:99] == pytest.approx(np.full(3, 0.08))  # would be 0.111, and more once shared
+    assert bound[:96] == pytest.approx(np.full(96, 0.68 / 96))
+    even = rarity(codes, Evenness(1e-6, most_often=1))
+    assert even == pytest.approx(np.full(100, 0.01))
+    assert rarity(codes, Evenness(1e-6, most_often=40)) == pytest.approx(free)
 
 
 def test_chances_begin_even_and_survive_a_checkpoint() -> None:
     chances = Rarity(4)
     assert chances.weights.tolist() == [0.25] * 4
-    chances.update(np.array([[0.0], [0.0], [0.0], [9.0]]), 0.01)
+    chances.update(np.array([[0.0], [0.0], [0.0], [9.0]]), Evenness(0.01))
     again = Rarity(7)  # that the data have changed is told by others
     again.load_state_dict(chances.state_dict())
     assert torch.equal(again.weights, chances.weights)

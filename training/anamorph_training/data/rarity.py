@@ -1,6 +1,6 @@
 """How rare pictures are by the density of their codes, and how often to show each because of it."""
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -34,21 +34,34 @@ class Rarity(nn.Module):
         self.weights = torch.empty_like(state[f"{prefix}weights"])
         super()._load_from_state_dict(state, prefix, *arguments)
 
-    def update(self, codes: NDArray[np.floating], alpha: float) -> None:
+    def update(self, codes: NDArray[np.floating], choice: "Choice") -> None:
         """Take the chances from codes, as `rarity` does: float (n, latent)."""
-        self.weights.copy_(torch.from_numpy(rarity(codes, alpha)))
+        self.weights.copy_(torch.from_numpy(rarity(codes, choice)))
 
 
-def rarity(codes: NDArray[np.floating], alpha: float) -> NDArray[np.float64]:
-    """Return chances that grow as the density of codes falls.
+class Choice(Protocol):
+    """What a recipe's configuration says of how unevenly pictures are drawn."""
+
+    @property
+    def alpha(self) -> float:
+        """Above 0; the greater, the more alike the chances."""
+
+    @property
+    def most_often(self) -> float:
+        """Greatest chance, as a multiple of the mean one; 1 or more."""
+
+
+def rarity(codes: NDArray[np.floating], choice: Choice) -> NDArray[np.float64]:
+    """Return chances that grow as the density of codes falls, up to a bound.
 
     ``w(z) = prod_i 1 / (Q_i(z_i) + alpha)``, where Q_i is the histogram of latent i, as shares of
     all. Amini et al., "Uncovering and Mitigating Algorithmic Bias through Learned Latent
-    Structure", 2019, eq. 3.
+    Structure", 2019, eq. 3. The bound is our own: without it, few pictures that lie at the edge of
+    several latents can be nearly all that is drawn, and nothing else is learnt any more.
 
     Args:
         codes: Float (n, latent).
-        alpha: Above 0; the greater, the more alike the chances.
+        choice: Alpha and the bound.
 
     Returns:
         float64 (n,), which add up to 1.
@@ -57,9 +70,19 @@ def rarity(codes: NDArray[np.floating], alpha: float) -> NDArray[np.float64]:
     for values in codes.T:
         counts, edges = np.histogram(values, _BINS)
         places = np.clip(np.digitize(values, edges) - 1, 0, _BINS - 1)
-        logarithms -= np.log(counts[places] / len(codes) + alpha)
-    weights = np.exp(logarithms - logarithms.max())
-    chances: NDArray[np.float64] = weights / weights.sum()
+        logarithms -= np.log(counts[places] / len(codes) + choice.alpha)
+    return _bound(np.exp(logarithms - logarithms.max()), choice.most_often / len(codes))
+
+
+def _bound(weights: NDArray[np.float64], most: float) -> NDArray[np.float64]:
+    """Return chances in proportion to weights, but none above ``most``; they add up to 1."""
+    falling = np.sort(weights)[::-1]
+    left = falling[::-1].cumsum()[::-1]  # the sum from each one on
+    # where the k greatest stand at the bound, what they leave is shared by all others
+    scales = np.maximum(1 - np.arange(len(falling)) * most, 0) / left
+    first = np.argmax(scales * falling <= most)
+    chances: NDArray[np.float64] = np.minimum(weights * scales[first], most)
+    chances /= chances.sum()
     return chances
 
 

@@ -118,7 +118,7 @@ def _weigh(run: Path, data: Path) -> tuple[Stack, NDArray[np.float64], NDArray[n
         made = make_biased(data, "train", config, share=config.rare_share, seed=config.seed)
         kind = made.rare
     codes = encode_all(trained.network, images.training, torch.device("cpu"))
-    return images.training, weigh(codes, config.alpha), kind
+    return images.training, weigh(codes, config), kind
 
 
 def _block(stack: Stack, chosen: NDArray[np.integer]) -> NDArray[np.uint8]:

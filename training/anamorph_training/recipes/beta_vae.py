@@ -25,7 +25,7 @@ from anamorph_training.loop.learner import Diary, set_up_learner
 from anamorph_training.loop.meter import Meter
 from anamorph_training.loop.run_folder import open_run
 from anamorph_training.networks.autoencoder import VAE
-from anamorph_training.options import CodeOptions, Extent, Positive, Rate, Weight
+from anamorph_training.options import CodeOptions, Extent, Multiple, Positive, Rate, Weight
 
 RECIPE: Final = "beta_vae"
 
@@ -44,6 +44,8 @@ class Config(CodeOptions):
     """Draw pictures the more often the rarer their codes are."""
     alpha: Rate = 0.1
     """What mining adds to the share of pictures with alike latents; more makes draws more even."""
+    most_often: Multiple = 30.0
+    """How often a picture is drawn at most, as a multiple of how often one is on average."""
     resample_every: Positive = 200
     """Steps after which mining encodes all pictures anew."""
 
@@ -115,9 +117,7 @@ def train(config: Config, out: Path) -> None:
             )
 
             if rarity and step % config.resample_every == 0:
-                rarity.update(
-                    encode_all(learner.average, images.training, fabric.device), config.alpha
-                )
+                rarity.update(encode_all(learner.average, images.training, fabric.device), config)
             meter.add(loss=loss, distortion=distortion, divergence=divergence, gradient_norm=norm)
             if diary.enter(step, learning_rate=rate, stopping=interruption.asked):
                 interruption.leave()

@@ -30,7 +30,7 @@ from anamorph_training.loop.learner import Diary, set_up_learner
 from anamorph_training.loop.meter import Meter
 from anamorph_training.loop.run_folder import open_run
 from anamorph_training.networks.debiasing_vae import DebiasingVAE
-from anamorph_training.options import CodeOptions, Extent, Positive, Rate, Share, Weight
+from anamorph_training.options import CodeOptions, Extent, Multiple, Positive, Rate, Share, Weight
 
 RECIPE: Final = "debiasing_vae"
 
@@ -45,6 +45,8 @@ class Config(CodeOptions):
     """Weight of the cross entropy beside the VAE's loss, which is a sum over pixels."""
     alpha: Rate = 0.05
     """What is added to the share of pictures with alike latents; more makes draws more even."""
+    most_often: Multiple = 30.0
+    """How often a picture is drawn at most, as a multiple of how often one is on average."""
     resample_every: Extent = 100
     """Steps after which all pictures are encoded anew; 0 draws all alike, without debiasing."""
     rare_share: Share = 0.0
@@ -113,9 +115,7 @@ def train(config: Config, out: Path) -> None:
             )
 
             if config.resample_every and step % config.resample_every == 0:
-                rarity.update(
-                    encode_all(learner.average, images.training, fabric.device), config.alpha
-                )
+                rarity.update(encode_all(learner.average, images.training, fabric.device), config)
             meter.add(
                 loss=loss,
                 cross_entropy=error,
