@@ -155,6 +155,12 @@ export-codes: setup
         --description "Tells how strange a picture is among white handwritten digits on black."
     {{bin}}/python -c "from anamorph.manifest import ZOO, write_manifest; write_manifest(ZOO)"
 
+# Train a beta-VAE and a VAE of dSprites with a seed, and measure how far single latents are single factors
+disentangle seed="1": setup
+    {{sprites}} --out runs/sprites-beta_vae-{{seed}} --seed {{seed}}
+    {{replace(sprites, "beta_vae", "vae")}} --out runs/sprites-vae-{{seed}} --seed {{seed}}
+    {{bin}}/anamorph evaluate disentanglement runs/sprites-beta_vae-{{seed}} runs/sprites-vae-{{seed}} --votes 1000 --samples 8000
+
 # Leave each digit out in turn, and measure how well it is told; ten minutes on one core
 left-out: setup
     for digit in 0 1 2 3 4 5 6 7 8 9; do \
