@@ -48,7 +48,11 @@ tiles := "--data " + data / "magnetic_tile/good" + " --data-name Magnetic-Tile-D
 chests := "--data " + data / "chest_xray/pneumoniamnist.npz" + " --data-name PneumoniaMNIST --only 0" + \
     " --licence CC-BY-4.0 --height 32 --width 32 --latent 32 --hidden 0 --linear --likelihood gaussian" + \
     " --noise 0.05 --batch 32 --steps 1000 --learning-rate 3e-4"
-debiasing := bin / "anamorph train debiasing_vae --latent 8 --channels 16 --hidden 64 --steps 1000 --alpha 0.1"
+debiasing := bin / "anamorph train debiasing_vae --channels 16 --alpha 0.1"
+rare_digits := debiasing + " --data" + " " + mnist_file + " --classes 10 --height 32 --width 32" + \
+    " --latent 8 --hidden 64 --steps 1000"
+rare_sprites := debiasing + " --data sprites --classes 3 --latent 6 --hidden 128 --beta 4" + \
+    " --classification-weight 5000 --steps 2500 --learning-rate 2e-3"
 export_code := bin / "anamorph export --force"
 sets_x2 := "--test-set 'Set5 x2=" + data / "super_resolution/Set5/x2" + "' --test-set 'Set14 x2=" + \
     data / "super_resolution/Set14/x2" + "'"
@@ -168,12 +172,14 @@ left-out: setup
         {{export_code}} runs/without-$digit --task outliers --output runs/without-$digit.onnx; done
     {{bin}}/anamorph evaluate outliers 'runs/without-{}.onnx' --data {{mnist_file}}
 
-# Train classifiers of digits where one kind is rare, with and without debiasing, five seeds each
+# Train classifiers where one kind is rare, with and without debiasing, five seeds each
 debias share="0.02": setup
     for seed in 1 2 3 4 5; do for every in 0 100; do \
-        {{debiasing}} --data {{mnist_file}} --classes 10 --height 32 --width 32 --rare-share {{share}} \
-            --seed $seed --resample-every $every --out runs/debias/{{share}}-$seed-$every; done; done
-    {{bin}}/anamorph evaluate debiasing runs/debias/{{share}}-* --data {{mnist_file}}
+        options="--rare-share {{share}} --seed $seed --resample-every $every"; \
+        {{rare_digits}} $options --out runs/debias/digits-{{share}}-$seed-$every; \
+        {{rare_sprites}} $options --out runs/debias/sprites-{{share}}-$seed-$every; done; done
+    {{bin}}/anamorph evaluate debiasing runs/debias/digits-{{share}}-* --data {{mnist_file}}
+    {{bin}}/anamorph evaluate debiasing runs/debias/sprites-{{share}}-* --data sprites
 
 # Compare candidates for the zoo's network at a small equal budget
 candidates: setup

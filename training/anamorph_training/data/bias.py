@@ -1,7 +1,7 @@
 """Sets of pictures in which one kind is rare by a known share, to see what debiasing does.
 
 Digits are told apart, of which the rare ones are black on white; or the shapes of sprites, of
-which the rare ones lie in the right half. Tests hold both kinds evenly.
+which the rare ones have one of the three greatest sizes. Tests hold both kinds evenly.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ from anamorph_training.data.sprites import SIZES, Sprites
 from anamorph_training.data.tables import Part, read_parts
 
 _PARTS: Final[tuple[Part, Part]] = ("train", "test")
-_SPRITES: Final[dict[Part, int]] = {"train": 9000, "test": 3000}
+_SPRITES: Final[dict[Part, int]] = {"train": 50_000, "test": 3000}
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ def _choose(generator: np.random.Generator, count: int, share: float) -> NDArray
 def _sprites(generator: np.random.Generator, count: int, share: float, *, odd: bool) -> Biased:
     sprites = Sprites()
     factors = np.stack([generator.integers(size, size=count) for size in SIZES], axis=1)
-    factors[:, 4] = factors[:, 4] // 2 * 2 + odd  # so that no picture is in both parts
     rare = _choose(generator, count, share)
-    half = SIZES[3] // 2
-    factors[:, 3] = factors[:, 3] % half + np.where(rare, half, 0)
+    half = SIZES[1] // 2
+    factors[:, 1] = factors[:, 1] % half + np.where(rare, half, 0)
+    factors[:, 4] ^= (factors.sum(axis=1) + odd) % 2  # so that no picture is in both parts
     return Biased(sprites.draw(factors), factors[:, 0].astype(np.int64), rare)

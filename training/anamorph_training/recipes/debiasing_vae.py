@@ -43,6 +43,8 @@ class Config(CodeOptions):
     """Number of classes to tell apart; a folder's are its sub-folders."""
     classification_weight: Weight = 50.0
     """Weight of the cross entropy beside the VAE's loss, which is a sum over pixels."""
+    beta: Weight = 1.0
+    """Weight of the divergence; above 1 latents become independent, as their histograms need it."""
     alpha: Rate = 0.05
     """What is added to the share of pictures with alike latents; more makes draws more even."""
     most_often: Multiple = 30.0
@@ -50,7 +52,7 @@ class Config(CodeOptions):
     resample_every: Extent = 100
     """Steps after which all pictures are encoded anew; 0 draws all alike, without debiasing."""
     rare_share: Share = 0.0
-    """Make a kind rare on purpose: white digits (IDX) or sprites to the right; 0 for data as is."""
+    """Make a kind rare on purpose: dark digits (IDX) or large sprites; 0 leaves the data as is."""
 
 
 def build(config: Config) -> DebiasingVAE:
@@ -106,7 +108,7 @@ def train(config: Config, out: Path) -> None:
                 logits, picture, likelihood=config.likelihood, noise=config.noise
             ).mean()
             divergence = kl_to_prior(mean, log_variance)
-            loss = config.classification_weight * error + distortion + divergence
+            loss = config.classification_weight * error + distortion + config.beta * divergence
             fabric.backward(loss)
             norm = fabric.clip_gradients(learner.model, learner.optimizer, max_norm=config.clip)
             learner.optimizer.step()
