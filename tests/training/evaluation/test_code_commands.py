@@ -132,9 +132,12 @@ def test_sprites_are_disentangled_as_the_card_of_the_zoos_model_would_say(
 
 
 def test_debiasing_is_judged_by_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, run = write_idx(tmp_path, 200), tmp_path / "run"
     config = debiasing_vae.Config(
-        data=Path("sprites"),
-        classes=3,
+        data=data,
+        height=16,
+        width=16,
+        classes=4,
         rare_share=0.05,
         latent=2,
         channels=2,
@@ -147,12 +150,12 @@ def test_debiasing_is_judged_by_kind(tmp_path: Path, capsys: pytest.CaptureFixtu
         threads=1,
         tensorboard=False,
     )
-    debiasing_vae.train(config, tmp_path / "run")
-    found = judge(tmp_path / "run", Path("sprites"))
+    debiasing_vae.train(config, run)
+    found = judge(run, data)
     assert (found.share, found.debiased, found.seed) == (0.05, True, 1)
     assert found.worst == min(found.common, found.rare)
-    assert 0.05 <= found.drawn <= 1
-    assert main(["evaluate", "debiasing", str(tmp_path / "run"), "--data", "sprites"]) == 0
+    assert 0 < found.drawn <= 1
+    assert main(["evaluate", "debiasing", str(run), "--data", str(data)]) == 0
     assert "0.05" in capsys.readouterr().out
 
 
