@@ -76,3 +76,14 @@ def test_too_much_is_refused_whether_or_not_its_size_is_told(guarded: Running) -
     headers = {"content-type": "multipart/form-data; boundary=x"}
     found = guarded.client.post("/v1/upscale", auth=ME, headers=headers, content=pieces())
     assert found.status_code == 413
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/vnd.api+json", "", "text/plain"])
+def test_what_holds_no_files_is_kept_small(kind: str) -> None:
+    with running() as one:
+        body = b'{"observed": "' + b"1," * 2_100_000 + b'1", "expected": "1"}'
+        found = one.client.post("/v1/divergence", content=body, headers={"content-type": kind})
+        assert (found.status_code, found.json()["error"]) == (
+            413,
+            "at most 4 MB are accepted at once",
+        )

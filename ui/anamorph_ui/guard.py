@@ -14,6 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _OPEN: Final = ("/healthz",)  # asked by what watches over a server, which knows no password
 
+_OTHER_BYTES: Final = 4_000_000
+
 
 class TooMuchError(Exception):
     """A body grew beyond what is accepted."""
@@ -24,7 +26,8 @@ class Guard:
 
     Args:
         app: What is guarded.
-        upload_bytes: Greatest body of a request.
+        upload_bytes: Greatest body of a request with files, which go to disk. Any other, such as
+            JSON, takes many times its size once it is read, and may have 4 MB.
         users: ``name:password`` each; none lets everybody in.
         hosts: Names that the server answers to; none for any. A page of another site that has its
             own name point here is refused by it.
@@ -52,27 +55,27 @@ class Guard:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        taken, passed = 0, False
+        taken, passed, most = 0, False, self._bound(Headers(scope=scope))
 
         async def counted() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._upload_bytes:
+            if taken > most:
                 raise TooMuchError
             return message
 
         async def told(message: Message) -> None:
             nonlocal passed
             # What the application makes of a body that broke off is not what is wrong.
-            passed = passed or taken <= self._upload_bytes
+            passed = passed or taken <= most
             if passed:
                 await send(message)
 
         with suppress(TooMuchError):
             await self._app(scope, counted if scope["type"] == "http" else receive, told)
-        if not passed and taken > self._upload_bytes:
-            await self._too_much()(scope, receive, send)
+        if not passed and taken > most:
+            await _too_much(most)(scope, receive, send)
 
     def _refuse(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -86,10 +89,15 @@ class Guard:
             refused = _error(401, "a name and a password are needed (curl -u NAME:PASSWORD)")
             refused.headers["www-authenticate"] = 'Basic realm="Anamorph", charset="UTF-8"'
             return refused
-        length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._upload_bytes:
-            return self._too_much()
+        length, most = headers.get("content-length", ""), self._bound(headers)
+        if length.isdigit() and int(length) > most:
+            return _too_much(most)
         return None
+
+    def _bound(self, headers: Headers) -> int:
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        files = kind == "multipart/form-data"
+        return self._upload_bytes if files else min(self._upload_bytes, _OTHER_BYTES)
 
     def _knows(self, headers: Headers) -> bool:
         kind, _, given = headers.get("authorization", "").partition(" ")
@@ -100,8 +108,9 @@ class Guard:
         # All are compared, so that the time tells nothing of which one fits.
         return sum(secrets.compare_digest(user, known) for known in self._users) > 0
 
-    def _too_much(self) -> Response:
-        return _error(413, f"at most {self._upload_bytes / 1e6:.0f} MB are accepted at once")
+
+def _too_much(most: int) -> Response:
+    return _error(413, f"at most {most / 1e6:.0f} MB are accepted at once")
 
 
 def _error(status: int, message: str) -> Response:
