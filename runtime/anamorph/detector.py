@@ -22,6 +22,7 @@ _COLOURS: Final = np.array(
     [(0, 0, 0), (60, 20, 130), (200, 40, 80), (250, 170, 30), (255, 255, 220)]
 )
 _FULL: Final = 2.0  # times the threshold at which the colour is the last one
+_ROWS: Final = 64  # drawn at once, so that a large picture is not held as floats
 
 
 def _finite(found: dict[str, NDArray[np.float32]]) -> bool:
@@ -65,15 +66,24 @@ class Detection:
 
     def heat_picture(self) -> Picture:
         """Return the heat in colours over the picture; at the threshold it is red."""
-        share = np.clip(self.heat / max(self.heat_threshold, 1e-9) / _FULL, 0, 1)
-        place = share * (len(_COLOURS) - 1)
-        low = np.minimum(place.astype(int), len(_COLOURS) - 2)
-        part = (place - low)[..., None]
-        colour = _COLOURS[low] * (1 - part) + _COLOURS[low + 1] * part
-        grey = self.picture.mean(2, keepdims=True)
-        cover = np.clip(2 * share, 0, 0.8)[..., None]
-        mixed = grey * (1 - cover) + colour * cover
-        return Picture(np.rint(mixed).astype(np.uint8), origin=self.model)
+        heated = np.empty_like(self.picture)
+        for top in range(0, len(heated), _ROWS):
+            rows = slice(top, top + _ROWS)
+            share = np.clip(self.heat[rows] / max(self.heat_threshold, 1e-9) / _FULL, 0, 1)
+            heated[rows] = _tint(self.picture[rows], share)
+        return Picture(heated, origin=self.model)
+
+
+def _tint(picture: NDArray[np.uint8], share: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return a picture in grey, (h, w, 3), under the colours of heat from 0 to 1, (h, w)."""
+    place = share * (len(_COLOURS) - 1)
+    low = np.minimum(place.astype(int), len(_COLOURS) - 2)
+    part = (place - low)[..., None]
+    colour = _COLOURS[low] * (1 - part) + _COLOURS[low + 1] * part
+    cover = np.clip(2 * share, 0, 0.8)[..., None]
+    tinted = picture.mean(2, keepdims=True) * (1 - cover) + colour * cover
+    pixels: NDArray[np.uint8] = np.rint(tinted).astype(np.uint8)
+    return pixels
 
 
 class Detector(LoadedModel):

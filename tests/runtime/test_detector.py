@@ -43,6 +43,17 @@ def test_heat_is_red_where_it_is_hot_and_the_picture_elsewhere(tmp_path: Path) -
     assert found.heat_picture().origin == "tiny-detector@1"
 
 
+def test_heat_is_drawn_alike_from_top_to_bottom(tmp_path: Path) -> None:
+    detector = load_detector(tiny_detector(tmp_path / "d.onnx"))
+    tall = np.full((150, 20, 3), 128, np.uint8)
+    tall[60:70, 5:9] = tall[140:, 5:9] = 255
+    drawn = detector.detect(tall).heat_picture().pixels
+    assert drawn.shape == tall.shape
+    assert len(np.unique(drawn[60:70, 5:9].reshape(-1, 3), axis=0)) == 1
+    assert np.array_equal(drawn[140:], drawn[60:70])
+    assert np.array_equal(drawn[70:140], np.broadcast_to(drawn[0, 0], (70, 20, 3)))
+
+
 def test_thresholds_can_be_chosen(tmp_path: Path) -> None:
     detector = load_detector(tiny_detector(tmp_path / "d.onnx"))
     found = detector.detect(spotted(), threshold=0.6, heat_threshold=0.6)
