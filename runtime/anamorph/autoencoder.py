@@ -205,8 +205,11 @@ class Autoencoder(LoadedModel):
         return [pictures[i : i + side] for i in range(0, len(pictures), side)]
 
     def middle(self) -> Codes:
-        """Return the code in the middle of all, float32 (latent,): of a VAE the prior's mean."""
-        if self.card.prior or not self.latents:
+        """Return the mean of all codes that were learnt from, float32 (latent,).
+
+        Where the card tells none, that is the prior's mean, zeros.
+        """
+        if not self.latents:
             return np.zeros(self.latent_width, np.float32)
         return np.array([one.mean for one in self.latents], np.float32)
 

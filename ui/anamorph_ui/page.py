@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import gradio as gr
 
-from anamorph_ui.tabs import Page, Pane
+from anamorph_ui.tabs import Page
 from anamorph_ui.workshop import Workshop
 
 ASSETS: Final = Path(__file__).parent / "assets"
@@ -38,8 +38,8 @@ def build_page(workshop: Workshop, tabs: dict[str, Any]) -> gr.Blocks:
     with gr.Blocks(title="Anamorph", analytics_enabled=False, delete_cache=kept) as blocks:
         gr.Markdown("# Anamorph\nOne signal into another, on this machine.")
         with gr.Tabs(overflow_behavior="wrap") as all_tabs:
-            panes: list[Pane] = []
+            page = Page(all_tabs, [])
             for name, module in tabs.items():
-                with gr.Tab(module.TITLE, id=name) as tab:
-                    panes.append(module.build(workshop, Page(all_tabs, tab, panes)))
+                with gr.Tab(module.TITLE, id=name):
+                    page.panes.append(module.build(workshop, page))
     return blocks

@@ -33,12 +33,10 @@ class Page:
 
     Attributes:
         tabs: All of them; ``gr.Tabs(selected=name)`` goes to one.
-        tab: The one that is being laid out; its ``select`` tells that somebody goes to it.
         panes: Those that are laid out already.
     """
 
     tabs: gr.Tabs
-    tab: gr.Tab
     panes: list[Pane]
 
 

@@ -24,7 +24,7 @@ ORDER: Final = 30
 TITLE: Final = "Latent space"
 TASK: Final = codes.TASK
 
-_HINT: Final = "Give a picture, or move the sliders."
+_HINT: Final = "Give a picture, or begin at the middle of all codes."
 _MOST_DIMS: Final = 256  # that can be asked for before a model has been chosen
 
 
@@ -72,7 +72,7 @@ def build(workshop: Workshop, page: Page) -> Pane:
     drawn = bool(models and models[0].card.prior)
     with gr.Accordion("Drawn from the prior", open=False, visible=drawn) as drawing:
         build_drawing(workshop, jobs, model)
-    _connect(workshop, jobs, parts, [dim, drawing], page.tab)
+    _connect(workshop, jobs, parts, [dim, drawing])
     return Pane("latent", {TASK: model})
 
 
@@ -135,9 +135,7 @@ def _lay_out_map() -> tuple[gr.Column, gr.Image]:
     return part, picture
 
 
-def _connect(
-    workshop: Workshop, jobs: PageJobs, parts: Parts, others: list[Any], tab: gr.Tab
-) -> None:
+def _connect(workshop: Workshop, jobs: PageJobs, parts: Parts, others: list[Any]) -> None:
     """Let what is seen follow the picture, the model, the sliders and the map."""
     encode, start = _make_encoder(workshop, jobs), _make_starter(workshop, jobs)
     follow = _make_follower(workshop, jobs)
@@ -151,7 +149,6 @@ def _connect(
         ),
         parts.middle.click(start, [chosen, here], parts.shown, api_name="middle", **seen),
         chosen.change(start, [chosen, here], parts.shown, api_visibility="private", **seen),
-        tab.select(_once(start), [chosen, here], parts.shown, api_visibility="private", **seen),
     ]
     lay_out = _make_layer(workshop, jobs)
     for event in begun:
@@ -212,16 +209,6 @@ def _make_starter(workshop: Workshop, jobs: PageJobs) -> Callable[..., tuple[Any
         return jobs.run(request, gr.Progress(), (), work)
 
     return start
-
-
-def _once(start: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
-    """Return what starts where nothing has been begun yet."""
-
-    def open_(model: str | None, place: Place | None, request: gr.Request) -> tuple[Any, ...]:
-        begun = place is not None or model is None
-        return (gr.skip(),) * 5 if begun else start(model, place, request)
-
-    return open_
 
 
 def _make_follower(workshop: Workshop, jobs: PageJobs) -> Callable[[int], Callable[..., Any]]:
