@@ -132,7 +132,7 @@ train-codes: setup
     {{digits}} --latent 2 --hidden 128 --channels 16 --steps 6000 --learning-rate 2e-3 --out runs/digits-2d
     {{digits}} --latent 16 --hidden 128 --channels 16 --linear --steps 5000 --out runs/digits
     {{bin}}/anamorph train vae --data {{data}}/faces --data-name ORL-faces --by-folder \
-        --licence AT&T-Laboratories-Cambridge --height 80 --width 64 --latent 64 --hidden 0 --linear \
+        --licence 'AT&T-Laboratories-Cambridge' --height 80 --width 64 --latent 64 --hidden 0 --linear \
         --likelihood gaussian --noise 0.05 --batch 16 --flip --shift 3 --steps 2500 --out runs/faces
     {{bin}}/anamorph train denoising_autoencoder {{tiles}} --deviation 0.05 --cell 4 --out runs/magnetic-tile
     {{bin}}/anamorph train denoising_autoencoder {{chests}} --deviation 0.05 --cell 4 --out runs/chest-xray
@@ -180,6 +180,22 @@ debias share="0.02": setup
         {{rare_sprites}} $options --out runs/debias/sprites-{{share}}-$seed-$every; done; done
     {{bin}}/anamorph evaluate debiasing runs/debias/digits-{{share}}-* --data {{mnist_file}}
     {{bin}}/anamorph evaluate debiasing runs/debias/sprites-{{share}}-* --data sprites
+
+# Train classifiers of faces with and without debiasing, and show which faces count as rare
+rare-faces: setup
+    for every in 0 100; do {{debiasing}} --data {{data}}/faces --classes 40 --height 80 --width 64 --latent 16 \
+        --hidden 128 --likelihood gaussian --noise 0.1 --classification-weight 1000 --batch 32 --steps 1500 \
+        --resample-every $every --out runs/rare-faces-$every; done
+    {{bin}}/anamorph evaluate rarity runs/rare-faces-0 runs/rare-faces-100 --data {{data}}/faces --sheet out/rare-faces.png
+
+# Train a beta-VAE of faces, and turn heads along two of its latents
+head-pose: setup
+    {{bin}}/anamorph train beta_vae --data {{data}}/faces --data-name ORL-faces \
+        --licence 'AT&T-Laboratories-Cambridge' --height 80 --width 64 --latent 16 --hidden 128 \
+        --likelihood gaussian --noise 0.1 --batch 16 --flip --steps 3000 --out runs/faces-beta
+    {{export_code}} runs/faces-beta --output runs/faces-beta.onnx
+    {{bin}}/anamorph traverse -m runs/faces-beta.encoder.onnx --dim 13 --dim 2 --from -2.5 --to 2.5 \
+        --output docs/images/head-pose.png --force
 
 # Compare candidates for the zoo's network at a small equal budget
 candidates: setup
