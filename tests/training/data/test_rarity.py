@@ -54,6 +54,14 @@ def test_no_picture_is_drawn_more_often_than_the_bound() -> None:
     assert rarity(codes, Evenness(1e-6, most_often=40)) == pytest.approx(free)
 
 
+def test_the_bound_holds_however_small_the_other_weights_are() -> None:
+    codes = np.zeros((100, 100))
+    codes[0] = 5.0
+    chances = rarity(codes, Evenness(1e-6, most_often=20))
+    assert chances[0] == pytest.approx(0.2)
+    assert chances[1:] == pytest.approx(np.full(99, 0.8 / 99))
+
+
 def test_chances_begin_even_and_survive_a_checkpoint() -> None:
     chances = Rarity(4)
     assert chances.weights.tolist() == [0.25] * 4

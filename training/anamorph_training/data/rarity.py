@@ -13,6 +13,7 @@ from anamorph_training.data.images import Stack
 
 _BINS: Final = 10
 _AT_ONCE: Final = 256
+_LEAST: Final = -600.0  # natural log of the least weight beside the greatest, so that none is 0
 _MOST: Final = 200_000  # pictures that can be encoded again and again
 
 
@@ -71,7 +72,8 @@ def rarity(codes: NDArray[np.floating], choice: Choice) -> NDArray[np.float64]:
         counts, edges = np.histogram(values, _BINS)
         places = np.clip(np.digitize(values, edges) - 1, 0, _BINS - 1)
         logarithms -= np.log(counts[places] / len(codes) + choice.alpha)
-    return _bound(np.exp(logarithms - logarithms.max()), choice.most_often / len(codes))
+    weights = np.exp(np.maximum(logarithms - logarithms.max(), _LEAST))
+    return _bound(weights, choice.most_often / len(codes))
 
 
 def _bound(weights: NDArray[np.float64], most: float) -> NDArray[np.float64]:

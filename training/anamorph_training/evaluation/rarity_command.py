@@ -112,7 +112,7 @@ def _weigh(run: Path, data: Path) -> tuple[Stack, NDArray[np.float64], NDArray[n
     learnt = trained.provenance.datasets[0].digest
     if images.dataset.digest != learnt:
         raise InputError(f"{data}: is not what {run} learnt from; give that")
-    check_countable(images.training, str(data))
+    check_countable(images.training, f"evaluate rarity {run}")
     kind = None
     if debiasing and config.rare_share:
         made = make_biased(data, "train", config, share=config.rare_share, seed=config.seed)
