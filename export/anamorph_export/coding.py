@@ -30,7 +30,7 @@ from anamorph_export.code_graphs import (
     chances_port,
     code_port,
 )
-from anamorph_export.deploying import HOLDOUT, Identity, Report, check_final
+from anamorph_export.deploying import HOLDOUT, Identity, Report, check_final, make_folder
 from anamorph_export.exporting import MINIMUM_ONNXRUNTIME, to_onnx
 from anamorph_export.gate import Finding, Floats, GateError, Joined
 from anamorph_export.graphs import picture_port
@@ -132,7 +132,7 @@ def _write_both(targets: dict[str, Path], files: dict[str, bytes], *, force: boo
     Raises:
         OutputError: A target is refused, or the disk is.
     """
-    targets["encoder"].parent.mkdir(parents=True, exist_ok=True)
+    make_folder(targets["encoder"])
     with ExitStack() as stack:
         for role in _ROLES:
             descriptor = stack.enter_context(replacing(targets[role], force=force))

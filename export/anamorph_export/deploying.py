@@ -248,11 +248,20 @@ def write_model(target: Path, data: bytes, *, force: bool) -> None:
     Raises:
         OutputError: The target is refused, or the disk is.
     """
+    make_folder(target)
+    write_whole(target, data, force=force)
+
+
+def make_folder(target: Path) -> None:
+    """Make the folder that a file will lie in.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(target, error) from None
-    write_whole(target, data, force=force)
 
 
 def _unseen_pixels(card: Card) -> list[Pixels]:

@@ -51,6 +51,19 @@ class Run:
     network: nn.Module
     provenance: Provenance
 
+    def check_learnt(self, digest: str, data: Path) -> None:
+        """See that data are what the run learnt from.
+
+        Args:
+            digest: Of the data.
+            data: Their name, for the message.
+
+        Raises:
+            InputError: They are other ones.
+        """
+        if digest not in {one.digest for one in self.provenance.datasets}:
+            raise InputError(f"{data}: is not what this run learnt from; give that")
+
     @property
     def perceptual(self) -> bool:
         """Whether it was trained to look real rather than to be near."""

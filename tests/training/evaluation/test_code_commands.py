@@ -186,7 +186,9 @@ def test_what_the_density_calls_rare_is_told_and_shown(
     (tmp_path / "others").mkdir()
     others = write_idx(tmp_path / "others", 80)
     assert main([*command, str(others)]) == 1
-    assert f"{others}: is not what {run} learnt from" in capsys.readouterr().err
+    assert f"{others}: is not what this run learnt from" in capsys.readouterr().err
+    assert main(["evaluate", "debiasing", str(run), "--data", str(others)]) == 1
+    assert f"{others}: is not what this run learnt from" in capsys.readouterr().err
 
 
 def test_networks_without_a_density_are_refused(

@@ -48,6 +48,11 @@ class Biased:
     labels: NDArray[np.int64]
     rare: NDArray[np.bool_]
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the pictures and their classes."""
+        return hashlib.sha256(self.pixels.tobytes() + self.labels.tobytes()).hexdigest()
+
 
 class BiasedChoice(Choice, Protocol):
     """What a recipe's configuration says of pictures of two kinds."""
@@ -78,8 +83,7 @@ def read_biased(choice: BiasedChoice) -> Images:
     training, held = (
         make_biased(choice.data, part, choice, share=share, seed=seed) for part in _PARTS
     )
-    digest = hashlib.sha256(training.pixels.tobytes() + training.labels.tobytes()).hexdigest()
-    dataset = name_dataset(choice, digest, len(training.pixels))
+    dataset = name_dataset(choice, training.digest, len(training.pixels))
     return Images(ArrayStack(training.pixels), training.labels, hold_some(held.pixels), dataset)
 
 

@@ -83,7 +83,7 @@ def judge(run: Path, data: Path) -> Judged:
         data: What it was trained on.
 
     Raises:
-        InputError: It is no run of debiasing_vae with a rare kind.
+        InputError: It is no run of debiasing_vae with a rare kind, or learnt from other data.
     """
     from anamorph_training.data.batches import prepare
     from anamorph_training.finished_run import read_config, read_run
@@ -92,6 +92,8 @@ def judge(run: Path, data: Path) -> Judged:
     config = read_config(run, data) if trained.recipe == "debiasing_vae" else None
     if config is None or not config.rare_share:
         raise InputError(f"{run}: is no run of debiasing_vae with --rare-share; give one")
+    learnt = make_biased(data, "train", config, share=config.rare_share, seed=config.seed)
+    trained.check_learnt(learnt.digest, data)
     network: Any = trained.network
     test = make_biased(data, "test", config, share=0.5, seed=config.seed)
     answers = [
@@ -101,7 +103,6 @@ def judge(run: Path, data: Path) -> Judged:
         for i in range(0, len(test.pixels), _AT_ONCE)
     ]
     right = np.concatenate(answers) == test.labels
-    learnt = make_biased(data, "train", config, share=config.rare_share, seed=config.seed)
     return Judged(
         run=run.name,
         seed=config.seed,

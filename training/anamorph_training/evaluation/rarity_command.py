@@ -97,8 +97,8 @@ def _weigh(run: Path, data: Path) -> tuple[Stack, NDArray[np.float64], NDArray[n
     Raises:
         InputError: It is no such run, or the data are other ones.
     """
-    from anamorph_training.data.bias import make_biased, read_biased
-    from anamorph_training.data.images import read_images
+    from anamorph_training.data.bias import make_biased
+    from anamorph_training.data.images import ArrayStack, read_images
     from anamorph_training.data.rarity import check_countable, encode_all
     from anamorph_training.data.rarity import rarity as weigh
     from anamorph_training.finished_run import read_config, read_run
@@ -107,18 +107,17 @@ def _weigh(run: Path, data: Path) -> tuple[Stack, NDArray[np.float64], NDArray[n
     if trained.recipe not in RECIPES:
         raise InputError(f"{run}: is a run of {trained.recipe}; give one of {', '.join(RECIPES)}")
     config: Any = read_config(run, data)
-    debiasing = trained.recipe == "debiasing_vae"
-    images = read_biased(config) if debiasing else read_images(config)
-    learnt = trained.provenance.datasets[0].digest
-    if images.dataset.digest != learnt:
-        raise InputError(f"{data}: is not what {run} learnt from; give that")
-    check_countable(images.training, f"evaluate rarity {run}")
-    kind = None
-    if debiasing and config.rare_share:
-        made = make_biased(data, "train", config, share=config.rare_share, seed=config.seed)
-        kind = made.rare
-    codes = encode_all(trained.network, images.training, torch.device("cpu"))
-    return images.training, weigh(codes, config), kind
+    stack: Stack
+    if share := getattr(config, "rare_share", 0):
+        made = make_biased(data, "train", config, share=share, seed=config.seed)
+        stack, digest, kind = ArrayStack(made.pixels), made.digest, made.rare
+    else:
+        images = read_images(config)
+        stack, digest, kind = images.training, images.dataset.digest, None
+    trained.check_learnt(digest, data)
+    check_countable(stack, f"evaluate rarity {run}")
+    codes = encode_all(trained.network, stack, torch.device("cpu"))
+    return stack, weigh(codes, config), kind
 
 
 def _block(stack: Stack, chosen: NDArray[np.integer]) -> NDArray[np.uint8]:
